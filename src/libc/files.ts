@@ -1,0 +1,23 @@
+import { declare } from './library.js'
+
+/**
+ * Calls on open files. Each returns what the C function returns (-1 on failure, see lastErrno); addresses,
+ * lengths and offsets are plain numbers. @see man 2 pread, fallocate, lseek
+ */
+export const pread = declare('intptr_t pread(int fd, intptr_t buffer, size_t length, int64_t offset)')
+export const pwrite = declare('intptr_t pwrite(int fd, intptr_t buffer, size_t length, int64_t offset)')
+export const read = declare('intptr_t read(int fd, intptr_t buffer, size_t length)')
+export const write = declare('intptr_t write(int fd, intptr_t buffer, size_t length)')
+export const fdatasync = declare('int fdatasync(int fd)')
+export const ftruncate = declare('int ftruncate(int fd, int64_t length)')
+export const fallocate = declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
+export const lseek = declare('int64_t lseek(int fd, int64_t offset, int whence)')
+
+/** fallocate modes and lseek origins, from linux/falloc.h and linux/fs.h. */
+export const FALLOC_FL_KEEP_SIZE = 0x01
+export const FALLOC_FL_PUNCH_HOLE = 0x02
+export const FALLOC_FL_ZERO_RANGE = 0x10
+export const SEEK_SET = 0
+export const SEEK_END = 2
+export const SEEK_DATA = 3
+export const SEEK_HOLE = 4
