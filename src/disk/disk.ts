@@ -1,0 +1,117 @@
+import { ImageError } from '../errors.js'
+import { isWritable, type WritableDriver } from '../formats/driver.js'
+import type { IoBuffer } from '../libc/io-buffer.js'
+import { RangeLock } from '../shared/range-lock.js'
+import { Committer } from './committer.js'
+import { type Extent, ExtentWalk } from './extents.js'
+import { attachLayer, type Layer, type LayerDescription } from './layer.js'
+import { ReadPath } from './read-path.js'
+import { WritePath } from './write-path.js'
+
+/**
+ * The guest's disk: a chain of images seen as one range of bytes. An object belongs to one thread; describe() gives
+ * a plain object to post to others, which attach() to the same disk. All calls are synchronous and may come from
+ * all threads at once; overlapping writes end up as if one came after the other, sector by sector.
+ *
+ * Offsets and lengths are bytes, of any alignment, within `size` (else RangeError). Failures of the storage throw
+ * SystemError or ImageError with an errno; the disk stays usable.
+ */
+export class Disk {
+  readonly size: number
+  readonly writable: boolean
+  private readonly reads: ReadPath
+  private readonly extents: ExtentWalk
+  private readonly top: WritableDriver | null
+  private readonly writes: WritePath | null
+  private readonly committer: Committer | null
+
+  constructor(
+    private readonly layers: readonly Layer[],
+    private readonly description: DiskDescription,
+  ) {
+    const { driver, file } = layers[0]
+    this.size = driver.size
+    this.writable = description.writable
+    this.reads = new ReadPath(layers)
+    this.extents = new ExtentWalk(layers)
+    this.top = this.writable && isWritable(driver) ? driver : null
+    this.writes = this.top && new WritePath(this.top, this.reads, new RangeLock(description.locks))
+    this.committer = this.top && new Committer(description.commits, this.top, file.path)
+    if (this.top !== null) this.top.commitForRoom = () => this.committer!.commit()
+  }
+
+  /** The disk in another thread. What it opens belongs to the process: only the opener closes it. */
+  static attach(description: DiskDescription): Disk {
+    return new Disk(description.layers.map(attachLayer), description)
+  }
+
+  describe(): DiskDescription {
+    return this.description
+  }
+
+  read(offset: number, length: number, buffer: IoBuffer, at: number): void {
+    this.checkRange(offset, length)
+    this.reads.read(0, offset, length, buffer, at)
+  }
+
+  /** Visible at once; durable after the next flush(). */
+  write(offset: number, length: number, buffer: IoBuffer, at: number): void {
+    this.checkRange(offset, length)
+    this.writer().write(offset, length, buffer, at)
+  }
+
+  /** The range reads as zeros from now on, and gives its storage back where the format can; durable like a write. */
+  zero(offset: number, length: number): void {
+    this.checkRange(offset, length)
+    this.writer().zero(offset, length)
+  }
+
+  /** Returns when everything written before the call is durable. Nothing to do on a read-only disk. */
+  flush(): void {
+    this.committer?.commit()
+  }
+
+  /** The last flush; the image is left as cleanly closed. No thread may use the disk afterwards. */
+  finish(): void {
+    this.committer?.finish()
+  }
+
+  /** Changes of metadata that a flush would write; 0 on a read-only disk. */
+  pending(): number {
+    return this.top?.pending() ?? 0
+  }
+
+  /** Completed flushes since the image was opened. */
+  get commits(): number {
+    return this.committer?.commits ?? 0
+  }
+
+  /** The extent at `offset`, at most `length` bytes; see ExtentWalk. */
+  nextExtent(offset: number, length: number, out: Extent): void {
+    this.checkRange(offset, length)
+    this.extents.next(offset, length, out)
+  }
+
+  /** Bytes of storage that the files of the chain occupy. */
+  allocated(): number {
+    return this.layers.reduce((sum, { file }) => sum + file.allocated(), 0)
+  }
+
+  private writer(): WritePath {
+    if (this.writes !== null) return this.writes
+    throw new ImageError('READ_ONLY', `${this.layers[0].file.path}: is open read-only`)
+  }
+
+  private checkRange(offset: number, length: number): void {
+    if (offset >= 0 && length >= 0 && offset + length <= this.size) return
+    throw new RangeError(`bytes ${offset}..${offset + length} are outside the disk's ${this.size}`)
+  }
+}
+
+/** All that a thread needs to attach: plain data and SharedArrayBuffers. */
+export interface DiskDescription {
+  readonly writable: boolean
+  readonly layers: readonly LayerDescription[]
+  readonly locks: SharedArrayBuffer
+  readonly commits: SharedArrayBuffer
+}

@@ -1,0 +1,67 @@
+import { Mapping, Where } from '../formats/driver.js'
+import type { Layer } from './layer.js'
+
+/** A run of the disk whose bytes all lie in the same way. One object, reused. */
+export class Extent {
+  offset = 0
+  length = 0
+  /** False: reads as zeros. */
+  data = false
+  /** False: no layer of the chain says anything about it. */
+  present = false
+  /** The layer that decides, 0 = the image itself; the one below the last when none does. */
+  depth = 0
+  /** Where the bytes lie in that layer's file, and whether the file has a hole there; only with `data`. */
+  fileOffset = 0
+  hole = false
+}
+
+/** Walks the whole chain, metadata only: no guest byte is read. One object per thread. */
+export class ExtentWalk {
+  private readonly run = new Mapping()
+
+  constructor(private readonly layers: readonly Layer[]) {}
+
+  /**
+   * Fills in the extent at `offset`, at most `length` bytes long. Neighbours of one kind are not joined. Data in a
+   * hole of its storage file is told by `hole`, for who wants to skip what is surely zero.
+   */
+  next(offset: number, length: number, out: Extent): void {
+    const { run } = this
+    out.offset = offset
+    out.data = out.present = out.hole = false
+    out.fileOffset = 0
+    let within = length
+    for (out.depth = 0; out.depth < this.layers.length; out.depth++) {
+      const { driver } = this.layers[out.depth]
+      if (offset >= driver.size) {
+        // A base shorter than its image has zeros here, and hides nothing below it.
+        out.present = out.depth > 0
+        break
+      }
+      driver.map(offset, Math.min(within, driver.size - offset), run)
+      within = run.length
+      if (run.where === Where.absent) continue
+      out.present = true
+      if (run.where === Where.data) {
+        out.data = true
+        out.fileOffset = run.offset
+        within = this.splitAtHole(out, within)
+      }
+      break
+    }
+    out.length = within
+  }
+
+  private splitAtHole(out: Extent, length: number): number {
+    const file = this.run.file!
+    const dataEnd = file.stretch(out.fileOffset, false)
+    if (dataEnd > out.fileOffset) return Math.min(length, dataEnd - out.fileOffset)
+    out.hole = true
+    const holeEnd = file.stretch(out.fileOffset, true)
+    // A hole that reaches the end of the file goes on behind it.
+    return holeEnd <= out.fileOffset || holeEnd >= file.size()
+      ? length
+      : Math.min(length, holeEnd - out.fileOffset)
+  }
+}

@@ -1,0 +1,136 @@
+import { realpathSync } from 'node:fs'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { ImageError } from '../errors.js'
+import { SystemError } from '../libc/errno.js'
+import type { FileFacts, StorageFile, StorageHost } from '../storage/storage-file.js'
+
+/** Which files a header may lead to. */
+export type BackingPolicy = 'follow' | 'same-dir' | 'deny'
+
+export const BACKING_POLICIES: readonly BackingPolicy[] = ['follow', 'same-dir', 'deny']
+
+/** How many images a chain may have. */
+export const DEPTH_LIMIT = 10
+
+/**
+ * The open gate: every file of a chain is opened here, the one the user names and those that headers name. An image
+ * is input from a stranger: its header must not lead to a device, hang the open on a FIFO, go round in a circle, or,
+ * by policy, leave its directory.
+ */
+export class OpenGate {
+  private readonly opened = new Map<string, string>()
+
+  constructor(
+    private readonly host: StorageHost,
+    private readonly policy: BackingPolicy,
+    private readonly allowDevices: boolean,
+  ) {}
+
+  /** The file that the user named: a regular file or, as the user can see what it is, a block device. */
+  openNamed(path: string, writable: boolean): StorageFile {
+    const facts = this.inspect(path, `${path}: `)
+    if (facts.kind === 'other')
+      throw new ImageError('REFUSED', `${path}: is ${facts.description}, not a disk image`)
+    this.opened.set(facts.identity, path)
+    return this.open(path, writable, `${path}: `)
+  }
+
+  /** The backing file `name` of the image at `imagePath`, read-only; `remaining` images may still follow. */
+  openBacking(name: string, imagePath: string, remaining: number): { file: StorageFile; path: string } {
+    const who = `${imagePath}: backing file '${printable(name)}' `
+    if (this.policy === 'deny') {
+      throw new ImageError(
+        'REFUSED',
+        `${who}is not opened, as --backing=deny asks; allow it with --backing=follow`,
+      )
+    }
+    if (remaining <= 0) {
+      throw new ImageError(
+        'REFUSED',
+        `${who}would be image ${DEPTH_LIMIT + 1} of the chain, the limit is ${DEPTH_LIMIT}; shorten it with qemu-img rebase`,
+      )
+    }
+    const path = resolveBacking(name, imagePath)
+    if (path === null) {
+      throw new ImageError(
+        'REFUSED',
+        `${who}is not the name of a file, and only files can be opened; rebase the image onto a file`,
+      )
+    }
+    const facts = this.inspect(path, who)
+    if (facts.kind === 'other' || (facts.kind === 'block' && !this.allowDevices)) {
+      throw new ImageError(
+        'REFUSED',
+        `${who}is ${facts.description}, not a regular file; an image may not lead there`,
+      )
+    }
+    const earlier = this.opened.get(facts.identity)
+    if (earlier !== undefined) {
+      throw new ImageError(
+        'REFUSED',
+        `${who}leads back to ${earlier}: the chain is a circle; rebase the image onto another file`,
+      )
+    }
+    if (this.policy === 'same-dir' && directory(path) !== directory(imagePath)) {
+      throw new ImageError(
+        'REFUSED',
+        `${who}lies in another directory, as --backing=same-dir forbids; allow it with --backing=follow`,
+      )
+    }
+    this.opened.set(facts.identity, path)
+    return { path, file: this.open(path, false, who) }
+  }
+
+  private inspect(path: string, who: string): FileFacts {
+    return explained(who, () => this.host.inspect(path))
+  }
+
+  private open(path: string, writable: boolean, who: string): StorageFile {
+    return explained(who, () => this.host.open(path, writable))
+  }
+}
+
+/** Where a backing name leads: relative names start at the image's directory. Null for a URL or a QEMU pseudo-name. */
+export function resolveBacking(name: string, imagePath: string): string | null {
+  const path = name.startsWith('file:') ? name.slice('file:'.length) : name
+  if (/^[a-z][a-z0-9+.-]*:/i.test(path)) return null
+  return isAbsolute(path) ? path : resolve(dirname(imagePath), path)
+}
+
+/** A name from a header, fit for one line on a terminal. */
+export function printable(name: string): string {
+  const clean = name.replace(/[\p{C}]/gu, '?')
+  return clean.length > 200 ? `${clean.slice(0, 200)}…` : clean
+}
+
+function directory(path: string): string {
+  return dirname(realpathSync(path))
+}
+
+function explained<T>(who: string, call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    const { errno } = error
+    const options = { errno, cause: error }
+    switch (error.code) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+        throw new ImageError('NOT_FOUND', `${who}does not exist; check the name`, options)
+      case 'EACCES':
+      case 'EPERM':
+        throw new ImageError(
+          'REFUSED',
+          `${who}cannot be opened: permission denied; run as a user who may, or mount with -r`,
+          options,
+        )
+      case 'EROFS':
+        throw new ImageError('READ_ONLY', `${who}lies on a read-only file system; mount with -r`, options)
+      case 'ENAMETOOLONG':
+        throw new ImageError('INVALID', `${who}has too long a name`, options)
+      default:
+        throw new ImageError('IO', `${who}cannot be opened: ${error.message}`, options)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { ImageError } from '../../errors.js'
+import type { StorageFile } from '../../storage/storage-file.js'
+import type { CreateOptions, Format, OpenedImage } from '../format.js'
+import { RawDriver } from './driver.js'
+
+/** A plain disk: the file is the disk. It has no magic, so it is opened only when someone says it is raw. */
+export const raw: Format = {
+  name: 'raw',
+  createOptions: {},
+
+  probe: () => false,
+
+  open(file: StorageFile): OpenedImage {
+    const driver = new RawDriver(file, file.size())
+    return { driver, backing: null, describe: () => driver.size, info: { dirty: false, specific: {} } }
+  },
+
+  attach(description: unknown, file: StorageFile) {
+    return new RawDriver(file, description as number)
+  },
+
+  create(file: StorageFile, { size, backing }: CreateOptions): void {
+    if (backing !== null) {
+      throw new ImageError('INVALID', `${file.path}: a raw image cannot have a backing file; use -f qed`)
+    }
+    file.truncate(0)
+    file.truncate(size)
+  },
+}
