@@ -1,0 +1,189 @@
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
+import { ImageError } from '../errors.js'
+import { ioctl } from '../libc/devices.js'
+import { describeErrno, errno, failed } from '../libc/errno.js'
+import { IoBuffer } from '../libc/io-buffer.js'
+import { lastErrno } from '../libc/library.js'
+import {
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  mount,
+} from '../libc/mounts.js'
+import { abortConnection } from './abort.js'
+import type { ChannelDescription } from './channel.js'
+import { fusermountMount } from './fusermount.js'
+import { MAX_REQUEST } from './handshake.js'
+import { findMount } from './mount-table.js'
+import { MOUNT_SUBTYPE, MOUNT_TYPE } from './mountpoint.js'
+import { FUSE_DEV_IOC_CLONE } from './protocol.js'
+import { detach } from './unmount.js'
+
+const DEVICE = '/dev/fuse'
+
+export interface MountOptions {
+  /** As checkMountpoint returns it. */
+  readonly mountpoint: string
+  /** Shown as the source of the mount: the image. */
+  readonly fsname: string
+  readonly readOnly: boolean
+  /** Lets other users in, as far as file modes do; needs user_allow_other in /etc/fuse.conf when not root. */
+  readonly allowOther: boolean
+  /** More options for the kernel, as one writes them after -o. */
+  readonly extraOptions?: readonly string[]
+}
+
+const FLAGS = new Map([
+  ['ro', MS_RDONLY],
+  ['nosuid', MS_NOSUID],
+  ['nodev', MS_NODEV],
+  ['noexec', MS_NOEXEC],
+  ['noatime', MS_NOATIME],
+])
+
+/**
+ * Mounts: with mount(2) where that is permitted, else through fusermount3. The kernel waits for the answer to its
+ * INIT (see handshake) before it lets anybody in. Throws an ImageError MOUNT.
+ */
+export function mountKernel(options: MountOptions): KernelMount {
+  const fd = (process.geteuid!() === 0 ? mountPrivileged(options) : null) ?? mountAsUser(options)
+  const entry = findMount(options.mountpoint)
+  if (entry?.type !== MOUNT_TYPE) {
+    closeSync(fd)
+    throw new ImageError('MOUNT', `${options.mountpoint}: the mount vanished at once: mount again`)
+  }
+  return new KernelMount(fd, options.mountpoint, entry.minor)
+}
+
+/** Null where the system does not permit it, in a container for example. */
+function mountPrivileged(options: MountOptions): number | null {
+  const fd = openDevice(0)
+  const extra = options.extraOptions ?? []
+  let flags = MS_NOSUID | MS_NODEV | (options.readOnly ? MS_RDONLY : 0)
+  for (const option of extra) flags |= FLAGS.get(option) ?? 0
+  const data = [
+    `fd=${fd}`,
+    'rootmode=40000', // S_IFDIR, in octal
+    `user_id=${process.getuid!()}`,
+    `group_id=${process.getgid!()}`,
+    ...sharedOptions(options),
+    ...extra.filter(option => !FLAGS.has(option)),
+  ]
+  if (mount(options.fsname, options.mountpoint, MOUNT_TYPE, flags, data.join(',')) === 0) return fd
+  const error = lastErrno()
+  closeSync(fd)
+  if (error === errno.EPERM || error === errno.EACCES) return null
+  const step = error === errno.ENODEV ? "try 'modprobe fuse'" : 'check the -o options'
+  throw new ImageError('MOUNT', `${options.mountpoint}: mount: ${describeErrno(error)}: ${step}`, {
+    errno: error,
+  })
+}
+
+function mountAsUser(options: MountOptions): number {
+  return fusermountMount(options.mountpoint, [
+    `fsname=${options.fsname}`,
+    `subtype=${MOUNT_SUBTYPE}`,
+    ...(options.readOnly ? ['ro'] : []),
+    ...sharedOptions(options),
+    ...(options.extraOptions ?? []),
+  ])
+}
+
+function sharedOptions(options: MountOptions): string[] {
+  const always = ['default_permissions', `max_read=${MAX_REQUEST}`]
+  return options.allowOther ? [...always, 'allow_other'] : always
+}
+
+function openDevice(flags: number): number {
+  try {
+    return openSync(DEVICE, constants.O_RDWR | flags)
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') {
+      throw new ImageError('MOUNT', `${DEVICE}: the kernel has no FUSE: try 'modprobe fuse'`, { cause })
+    }
+    throw new ImageError(
+      'MOUNT',
+      `${DEVICE}: cannot be opened (${code}): mount as root, or install the package fuse3`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+/** A mounted connection. Belongs to the main thread; workers get the numbers of their descriptors. */
+export class KernelMount {
+  private readonly clones: number[] = []
+
+  constructor(
+    /** What INIT is answered on, and what the mount lives by: closing the last descriptor ends it. */
+    readonly fd: number,
+    readonly mountpoint: string,
+    /** The number of the connection in /sys/fs/fuse/connections. */
+    readonly connection: number,
+  ) {}
+
+  /** A further descriptor of the connection, with a queue of its own. Throws where /dev/fuse cannot be opened. */
+  clone(nonblocking: boolean): number {
+    const fd = openDevice(nonblocking ? constants.O_NONBLOCK : 0)
+    const argument = new IoBuffer(4)
+    argument.view.setUint32(0, this.fd, true)
+    if (ioctl(fd, FUSE_DEV_IOC_CLONE, argument.address) < 0) {
+      const error = failed('FUSE_DEV_IOC_CLONE', DEVICE)
+      closeSync(fd)
+      throw error
+    }
+    this.clones.push(fd)
+    return fd
+  }
+
+  /** The descriptors for one more worker. All workers share the first one where it cannot be cloned. */
+  openChannel(): ChannelDescription {
+    try {
+      return { sleeping: this.clone(false), looking: this.clone(true) }
+    } catch {
+      // Permitted by design: a user who may mount through fusermount3 need not be able to open /dev/fuse.
+      return { sleeping: this.fd, looking: null }
+    }
+  }
+
+  /** See detach(). The sessions end once it has returned, or later when `lazy`. Nothing happens when it is gone. */
+  unmount(lazy = false): void {
+    const entry = findMount(this.mountpoint)
+    if (entry === null) return
+    if (entry.type === MOUNT_TYPE && entry.minor === this.connection) {
+      detach(this.mountpoint, lazy)
+      return
+    }
+    throw new ImageError(
+      'MOUNT',
+      `${this.mountpoint}: ${entry.source} was mounted over it: unmount that first ('umount ${this.mountpoint}')`,
+      { errno: errno.EBUSY },
+    )
+  }
+
+  /** See abortConnection(). */
+  abort(): void {
+    abortConnection(this.connection, this.mountpoint)
+  }
+
+  /** Sets how far the kernel reads ahead. False where that is not permitted. */
+  setReadAhead(kib: number): boolean {
+    try {
+      writeFileSync(`/sys/class/bdi/0:${this.connection}/read_ahead_kb`, `${kib}`)
+      return true
+    } catch {
+      // Only root may, and only where /sys is writable: the mount works without.
+      return false
+    }
+  }
+
+  /** Closes all descriptors, once the sessions have ended. */
+  close(): void {
+    for (const fd of [...this.clones, this.fd]) closeSync(fd)
+    this.clones.length = 0
+  }
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+
+/** One line of /proc/self/mountinfo. @see man 5 proc */
+export interface MountEntry {
+  readonly device: string
+  /** The minor number: of a FUSE mount, the number of its connection. */
+  readonly minor: number
+  readonly mountpoint: string
+  readonly type: string
+  readonly source: string
+  readonly readOnly: boolean
+}
+
+/** All mounts that this process sees, in the order they were mounted. Asks nothing of the file systems themselves. */
+export function readMountTable(): MountEntry[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').flatMap(parseMountLine)
+}
+
+/** What is mounted exactly at `mountpoint` (an absolute path without links), on top of what else is there. */
+export function findMount(mountpoint: string): MountEntry | null {
+  return readMountTable().findLast(entry => entry.mountpoint === mountpoint) ?? null
+}
+
+/** No entry for an empty or unknown line. */
+export function parseMountLine(line: string): MountEntry[] {
+  const fields = line.split(' ')
+  const separator = fields.indexOf('-', 6)
+  if (separator < 0) return []
+  const [, , device = '', , mountpoint = '', options = ''] = fields
+  const [type = '', source = ''] = fields.slice(separator + 1)
+  return [
+    {
+      device,
+      minor: Number(device.split(':')[1]),
+      mountpoint: unescapeOctal(mountpoint),
+      type,
+      source: unescapeOctal(source),
+      readOnly: options.split(',').includes('ro'),
+    },
+  ]
+}
+
+/** Blank, tab, newline, backslash and # stand as octal numbers. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
+}

@@ -1,0 +1,97 @@
+import { readdirSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { ImageError } from '../errors.js'
+import { errno } from '../libc/errno.js'
+import { findMount } from './mount-table.js'
+import { detach } from './unmount.js'
+
+/** The type that mounts of this program have in the mount table. */
+export const MOUNT_SUBTYPE = 'rawmount'
+export const MOUNT_TYPE = `fuse.${MOUNT_SUBTYPE}`
+
+/**
+ * `path` as it stands in the mount table: absolute, links resolved. Where something is mounted at it, nothing is
+ * asked of that file system, so that a mount that hangs does not hang the caller. Throws an ImageError MOUNT when
+ * there is no such path.
+ */
+export function resolveMountpoint(path: string): string {
+  const absolute = resolve(path)
+  try {
+    const inParent = join(realpathSync(dirname(absolute)), basename(absolute))
+    return findMount(inParent) === null ? realpathSync(absolute) : inParent
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'ENOENT')
+      throw new ImageError('MOUNT', `${path}: no such directory: create it with mkdir`, { cause })
+    if (code === 'ENOTDIR')
+      throw new ImageError('MOUNT', `${path}: not a directory: mount on a directory`, { cause })
+    throw new ImageError('MOUNT', `${path}: cannot be reached (${code}): choose another mount point`, {
+      cause,
+    })
+  }
+}
+
+/**
+ * Refuses what should not be mounted on: no directory, a directory with files in it (unless `nonempty`), the mount
+ * point of something else. Returns the path as resolveMountpoint does. Clean a stale mount first.
+ */
+export function checkMountpoint(path: string, nonempty = false): string {
+  const mountpoint = resolveMountpoint(path)
+  const mounted = findMount(mountpoint)
+  if (mounted !== null) {
+    const how = mounted.type === MOUNT_TYPE ? `rawmount umount ${path}` : `umount ${path}`
+    throw new ImageError(
+      'MOUNT',
+      `${path}: ${mounted.source} is mounted here already: end it with '${how}' or choose another directory`,
+      { errno: errno.EBUSY },
+    )
+  }
+  if (!statSync(mountpoint).isDirectory()) {
+    throw new ImageError('MOUNT', `${path}: not a directory: mount on a directory`, { errno: errno.ENOTDIR })
+  }
+  if (!nonempty && !isEmpty(mountpoint)) {
+    throw new ImageError(
+      'MOUNT',
+      `${path}: not empty: choose an empty directory, or add -o nonempty to hide its files`,
+      {
+        errno: errno.ENOTEMPTY,
+      },
+    )
+  }
+  return mountpoint
+}
+
+/** A directory that may be entered but not listed counts as empty: the mount itself will say whether it may be used. */
+function isEmpty(directory: string): boolean {
+  try {
+    return readdirSync(directory).length === 0
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return true
+    throw error
+  }
+}
+
+/**
+ * Whether the daemon of a mount at `mountpoint` died without unmounting it. Asks for statfs, which, unlike stat, no
+ * cache answers. Not to be called by the process that serves the mount.
+ */
+export function isStale(mountpoint: string): boolean {
+  if (findMount(mountpoint)?.type !== MOUNT_TYPE) return false
+  try {
+    statfsSync(mountpoint)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTCONN'
+  }
+}
+
+/** Removes the stale mounts at `path`, one over the other if need be. Returns whether there was one. */
+export function cleanStale(path: string): boolean {
+  const mountpoint = resolveMountpoint(path)
+  let found = false
+  while (isStale(mountpoint)) {
+    detach(mountpoint, true)
+    found = true
+  }
+  return found
+}
