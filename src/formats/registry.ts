@@ -1,9 +1,10 @@
 import { ImageError } from '../errors.js'
 import type { Format } from './format.js'
+import { qed } from './qed/index.js'
 import { raw } from './raw/index.js'
 
 /** Every format, in the order in which they are probed. */
-const FORMATS: readonly Format[] = [raw]
+const FORMATS: readonly Format[] = [qed, raw]
 
 /** Magics of formats that are not opened here: a file that has one must never be taken for a raw disk. */
 const FOREIGN: readonly { readonly name: string; readonly at: number; readonly magic: string }[] = [

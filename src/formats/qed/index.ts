@@ -1,0 +1,18 @@
+import type { Format } from '../format.js'
+import { check } from './check.js'
+import { CREATE_OPTIONS, create } from './create.js'
+import { MAGIC } from './layout.js'
+import { attach, open } from './open.js'
+
+/** QEMU Enhanced Disk: a sparse image with L1 and L2 tables. @see https://www.qemu.org/docs/master/interop/qed_spec.html */
+export const qed: Format = {
+  name: 'qed',
+  probe: head =>
+    head.length >= 4 &&
+    new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0, true) === MAGIC,
+  open,
+  attach,
+  check,
+  create,
+  createOptions: CREATE_OPTIONS,
+}

@@ -1,0 +1,26 @@
+import { ImageError } from './errors.js'
+
+const SUFFIXES = 'KMGTP'
+
+/**
+ * Bytes of "512", "64k", "1.5G": what qemu-img takes as a size. Suffixes K, M, G, T, P (either case) are powers of 1024.
+ * Throws ImageError INVALID for anything else, and for sizes above 2^53 bytes or that are no whole number of bytes.
+ */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMGTP])?$/i.exec(text)
+  if (match === null) {
+    throw new ImageError(
+      'INVALID',
+      `"${text}" is not a size; write a number with K, M, G, T or P behind it, such as 10G`,
+    )
+  }
+  const suffix = match[2]
+  const unit = suffix === undefined ? 1 : 1024 ** (SUFFIXES.indexOf(suffix.toUpperCase()) + 1)
+  const size = Number(match[1]) * unit
+  if (size > Number.MAX_SAFE_INTEGER) throw new ImageError('INVALID', `"${text}" is more than 2^53 bytes`)
+  // Fractions of a unit are rounded as qemu-img does; a fraction of a byte is a mistake.
+  if (suffix === undefined && !Number.isInteger(size)) {
+    throw new ImageError('INVALID', `"${text}" is not a whole number of bytes`)
+  }
+  return Math.floor(size)
+}
