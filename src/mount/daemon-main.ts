@@ -1,0 +1,25 @@
+import { ImageError } from '../errors.js'
+import { startMount } from './daemon.js'
+import type { LaunchReply } from './launch.js'
+import type { MountOptions } from './options.js'
+import { stopOnSignals } from './signals.js'
+
+/** The daemon's program: takes its options from who launched it, answers once, and serves until it is unmounted. */
+process.once('message', async options => {
+  try {
+    const mount = await startMount(options as MountOptions, () => {})
+    stopOnSignals(mount)
+    // Should the launcher be gone already, the mount is there all the same.
+    process.send?.({ mounted: true } satisfies LaunchReply, () => process.channel?.unref())
+    // Not left to the event loop: a handle of libfuse, which nobody can close, would keep it turning.
+    process.exit(await mount.finished)
+  } catch (error) {
+    const { code, message, errno } =
+      error instanceof ImageError
+        ? error
+        : new ImageError('MOUNT', `the daemon failed: ${(error as Error).message}`)
+    process.send?.({ mounted: false, code, message, errno } satisfies LaunchReply)
+    process.exitCode = 1
+    process.disconnect?.()
+  }
+})

@@ -1,0 +1,121 @@
+import createDebug from 'debug'
+import { type OpenImage, openImage } from '../disk/open.js'
+import { ImageError } from '../errors.js'
+import { createCounters } from '../fuse/counters.js'
+import { checkMountpoint, cleanStale } from '../fuse/mountpoint.js'
+import { TextSlots } from '../shared/text-slots.js'
+import { CommitTimer } from './commit-timer.js'
+import { DiskFile } from './disk-file.js'
+import { serveKernel } from './kernel-transport.js'
+import { mountedTree, type TreeDescription } from './mounted-tree.js'
+import type { MountOptions } from './options.js'
+import { statusFacts } from './status.js'
+import type { Transport } from './transport.js'
+
+const debug = createDebug('rawmount:mount')
+
+/** A mount that answers. */
+export interface RunningMount {
+  readonly mountpoint: string
+  /** Resolves, never rejects, when the image is closed: with 0, or 1 when something was lost; `report` said what. */
+  readonly finished: Promise<number>
+  /** Unmounts; a second call cuts off whoever still uses the mount. */
+  stop(): void
+}
+
+/**
+ * Opens the image, mounts it, and serves it from this process until it is unmounted. What goes wrong later is told to
+ * `report`, a line at a time. Throws ImageError, with nothing left behind, when the mount cannot be made.
+ */
+export async function startMount(asked: MountOptions, report: (line: string) => void): Promise<RunningMount> {
+  cleanStale(asked.mountpoint)
+  const options = { ...asked, mountpoint: checkMountpoint(asked.mountpoint) }
+  const image = openImage(options.image, {
+    writable: !options.readOnly,
+    format: options.format,
+    metadataCache: options.metadataCache,
+    backing: options.backing,
+  })
+  let transport: Transport
+  try {
+    transport = await serve(options, image)
+  } catch (error) {
+    // Not a byte was asked for yet: there is nothing to lose, but the image was marked as open.
+    image.close()
+    throw error
+  }
+  const timer = new CommitTimer(image.disk, options.commitInterval, report)
+  return {
+    mountpoint: options.mountpoint,
+    stop: stopper(transport, report),
+    finished: transport.finished.then(died => {
+      timer.stop()
+      return end(image, died, report)
+    }),
+  }
+}
+
+/** Serves with the transport that was asked for; "auto" takes the second one where the first is not to be had. */
+async function serve(options: MountOptions, image: OpenImage): Promise<Transport> {
+  const mounted = Date.now()
+  const describe = (transport: 'kernel' | 'libfuse'): TreeDescription => ({
+    disk: image.disk.describe(),
+    file: DiskFile.allocate(mounted),
+    texts: TextSlots.allocate(),
+    counters: createCounters(transport === 'kernel' ? options.threads : 1),
+    status: statusFacts(options, transport, image.chain, mounted),
+    owner: { uid: options.uid ?? process.getuid!(), gid: options.gid ?? process.getgid!() },
+    umask: options.umask ?? 0o077,
+    cached: options.cache !== 'none',
+    mounted,
+  })
+  const libfuse = async (): Promise<Transport> => {
+    const { serveThroughLibfuse } = await import('./libfuse-transport.js')
+    const description = describe('libfuse')
+    return serveThroughLibfuse(options, description, mountedTree(description, image.disk))
+  }
+  if (options.transport === 'libfuse') return libfuse()
+  try {
+    return await serveKernel(options, describe('kernel'))
+  } catch (error) {
+    if (options.transport === 'kernel' || !(error instanceof ImageError)) throw error
+    debug('the kernel transport is not to be had: %O', error)
+    return libfuse().catch(() => {
+      throw error
+    })
+  }
+}
+
+function stopper(transport: Transport, report: (line: string) => void): () => void {
+  let asked = 0
+  return async () => {
+    asked++
+    if (asked > 1) {
+      transport.abort()
+      return
+    }
+    try {
+      await transport.unmount(false)
+    } catch (error) {
+      report(`${(error as Error).message}; it ends when the last user is gone, a second signal ends it at once`)
+      await transport.unmount(true)
+    }
+  }
+}
+
+function end(image: OpenImage, died: Error | null, report: (line: string) => void): number {
+  try {
+    if (died === null) {
+      image.close()
+      return 0
+    }
+    // Whoever died may have held a lock. The last commit stands, as after a power cut.
+    report(`serving ended with an error: ${died.message}; the image is as of the last flush`)
+    debug('%O', died)
+    image.drop()
+  } catch (error) {
+    report((error as Error).message)
+    debug('%O', error)
+  }
+  return 1
+}

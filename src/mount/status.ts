@@ -1,0 +1,71 @@
+import type { Disk } from '../disk/disk.js'
+import type { ChainMember } from '../disk/open.js'
+import { sumCounters } from '../fuse/counters.js'
+import type { MountOptions } from './options.js'
+
+/** What about a mount never changes. */
+export interface StatusFacts {
+  readonly pid: number
+  readonly image: string
+  readonly mountpoint: string
+  readonly transport: 'kernel' | 'libfuse'
+  readonly threads: number
+  readonly cache: string
+  readonly readOnly: boolean
+  /** ISO 8601. */
+  readonly mounted: string
+  readonly chain: readonly ChainStatus[]
+}
+
+interface ChainStatus {
+  readonly filename: string
+  readonly format: string
+  /** Bytes. */
+  readonly virtualSize: number
+  readonly clusterSize?: number
+  readonly backingFile?: string
+}
+
+export function statusFacts(
+  options: MountOptions,
+  transport: 'kernel' | 'libfuse',
+  chain: readonly ChainMember[],
+  mounted: number,
+): StatusFacts {
+  return {
+    pid: process.pid,
+    image: options.image,
+    mountpoint: options.mountpoint,
+    transport,
+    threads: transport === 'kernel' ? options.threads : 1,
+    cache: options.cache,
+    readOnly: options.readOnly,
+    mounted: new Date(mounted).toISOString(),
+    chain: chain.map(({ path, format, size, info, backingName }) => ({
+      filename: path,
+      format,
+      virtualSize: size,
+      ...(info.clusterSize === undefined ? {} : { clusterSize: info.clusterSize }),
+      ...(backingName === null ? {} : { backingFile: backingName }),
+    })),
+  }
+}
+
+/** The text of .rawmount/status.json, as of now. */
+export function renderStatus(facts: StatusFacts, disk: Disk, counters: SharedArrayBuffer): string {
+  const { bytesRead, bytesWritten, errors, ...requests } = sumCounters(counters)
+  const { chain, ...mount } = facts
+  const [{ format, virtualSize, clusterSize }] = chain
+  const status = {
+    ...mount,
+    format,
+    virtualSize,
+    clusterSize,
+    chain,
+    requests,
+    bytes: { read: bytesRead, written: bytesWritten },
+    errors,
+    metadata: { pending: disk.pending(), commits: disk.commits },
+  }
+  return `${JSON.stringify(status, null, 2)}\n`
+}
