@@ -59,7 +59,7 @@ export interface OpenImage {
   drop(): void
 }
 
-interface Member {
+export interface Member {
   readonly file: StorageFile
   readonly format: Format
   opened: OpenedImage
@@ -161,7 +161,7 @@ function assemble(members: readonly Member[], writable: boolean): OpenImage {
   }
 }
 
-function describeMember({ file, format, opened }: Member): ChainMember {
+export function describeMember({ file, format, opened }: Member): ChainMember {
   return {
     path: file.path,
     format: format.name,

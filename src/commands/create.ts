@@ -1,0 +1,116 @@
+import { statSync } from 'node:fs'
+import { createImage } from '../disk/create.js'
+import { openImage } from '../disk/open.js'
+import { ImageError } from '../errors.js'
+import type { Format } from '../formats/format.js'
+import { formatByName } from '../formats/registry.js'
+import { parseSize } from '../sizes.js'
+import { backingPath } from './backing-path.js'
+import type { Given } from './command.js'
+import { print } from './output.js'
+import { usageError } from './parse.js'
+import { oneLine, warn } from './report.js'
+import { readSize } from './size-option.js'
+import { create } from './table.js'
+
+type Values = Given<typeof create>['values']
+
+export async function run({ values, operands }: Given<typeof create>): Promise<number> {
+  const [path = '', sizeText] = operands
+  const format = formatByName(values.format)
+  if (values.options.has('help') || values.options.has('?')) {
+    await print(optionsOf(format))
+    return 0
+  }
+  const options = optionValues(values)
+  const size = sizeText === undefined ? null : readSize(sizeText, `${path}: SIZE`)
+  const backing = backingOf(values)
+  if (values.force && values.base !== null && !values.unchecked)
+    refuseOverwritingBase(path, values.base, values)
+  const made = explainingFormat(values, () =>
+    createImage(path, {
+      format: format.name,
+      size,
+      backing,
+      options,
+      overwrite: values.force,
+      unsafeBacking: values.unchecked,
+    }),
+  )
+  if (!values.quiet) await print(`${formatting(path, made, values)}\n`)
+  if (format.name === 'qed' && parseSize(options.get('table_size') ?? '4') === 1) {
+    warn(`${path}: QEMU does not open images with table_size=1, though the format allows it`)
+  }
+  return 0
+}
+
+function optionValues({ options }: Values): Map<string, string> {
+  const given = new Map<string, string>()
+  for (const [key, value] of options) {
+    if (value === null || value === '')
+      throw usageError(create, `option '-o ${key}' needs a value: ${key}=VALUE`)
+    given.set(key, value)
+  }
+  return given
+}
+
+function backingOf({ base, baseFormat, unchecked }: Values): { name: string; format: string | null } | null {
+  if (base !== null) {
+    return { name: base, format: baseFormat === null ? null : formatByName(baseFormat).name }
+  }
+  if (baseFormat !== null) throw usageError(create, 'option -F describes a backing file: name it with -b')
+  if (unchecked) throw usageError(create, 'option -u is about a backing file: name it with -b')
+  return null
+}
+
+/** An unmarked base is never recorded as raw by a guess: a guest of it could then choose how it is opened. */
+function explainingFormat<T>({ base, baseFormat }: Values, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    if (!(error instanceof ImageError) || error.code !== 'FORMAT_UNKNOWN' || baseFormat !== null) throw error
+    throw new ImageError(
+      'FORMAT_UNKNOWN',
+      `backing file ${base}: carries no magic of a known format; if it is a raw disk, say so with -F raw`,
+      { cause: error },
+    )
+  }
+}
+
+/** Emptying a file of one's own chain would lose what the new image shall show. */
+function refuseOverwritingBase(path: string, base: string, { baseFormat }: Values): void {
+  const existing = statSync(path, { throwIfNoEntry: false })
+  if (existing === undefined) return
+  const image = explainingFormat({ base, baseFormat } as Values, () =>
+    openImage(backingPath(path, base), { format: baseFormat }),
+  )
+  image.close()
+  for (const member of image.chain) {
+    const { dev, ino } = statSync(member.path)
+    if (dev !== existing.dev || ino !== existing.ino) continue
+    throw new ImageError(
+      'REFUSED',
+      `${path}: belongs to the chain of the backing file ${base}; choose another name for the new image`,
+    )
+  }
+}
+
+/** What qemu-img says: the parameters of the image, as they were understood. */
+function formatting(path: string, size: number, { format, base, baseFormat, options }: Values): string {
+  const facts = [`fmt=${format}`, `size=${size}`]
+  if (base !== null) facts.push(`backing_file=${base}`)
+  if (baseFormat !== null) facts.push(`backing_fmt=${baseFormat}`)
+  for (const [key, value] of options) facts.push(`${key}=${parseSize(value!)}`)
+  return oneLine(`Formatting '${path}', ${facts.join(' ')}`)
+}
+
+function optionsOf({ name, createOptions }: Format): string {
+  const options = Object.entries(createOptions)
+  if (options.length === 0) return `The format ${name} has no options.\n`
+  const width = Math.max(...options.map(([key]) => key.length))
+  return [
+    `Options of the format ${name}:`,
+    ...options.map(([key, what]) => `  ${key.padEnd(width)}  ${what}`),
+    '',
+  ].join('\n')
+}

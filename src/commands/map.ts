@@ -1,0 +1,62 @@
+import { openImage } from '../disk/open.js'
+import { backingPath } from './backing-path.js'
+import type { Given } from './command.js'
+import { type MapEntry, mapEntries } from './map-entries.js'
+import { print } from './output.js'
+import { oneLine } from './report.js'
+import type { map } from './table.js'
+
+/** Characters that are collected before they are written. */
+const BATCH = 64 * 1024
+
+export async function run({ values, operands }: Given<typeof map>): Promise<number> {
+  const [path = ''] = operands
+  const { format, backing, forceShare } = values
+  const image = openImage(path, { format, backing, forceShare })
+  try {
+    const names = [path]
+    for (const { backingName } of image.chain)
+      if (backingName !== null) names.push(backingPath(names.at(-1)!, backingName))
+    await printAll(
+      values.output === 'json' ? forPrograms(mapEntries(image)) : forPeople(mapEntries(image), names),
+    )
+  } finally {
+    image.close()
+  }
+  return 0
+}
+
+/** A map may have millions of lines: it is written as it is found. */
+async function printAll(pieces: Iterable<string>): Promise<void> {
+  let batch = ''
+  for (const piece of pieces) {
+    batch += piece
+    if (batch.length < BATCH) continue
+    await print(batch)
+    batch = ''
+  }
+  await print(batch)
+}
+
+/** QEMU's MapEntry, laid out as qemu-img does: a line for each extent. */
+function* forPrograms(entries: Iterable<MapEntry>): Generator<string> {
+  let before = '['
+  for (const { start, length, depth, present, zero, data, offset } of entries) {
+    const where = offset === null ? '' : `, "offset": ${offset}`
+    yield `${before}{ "start": ${start}, "length": ${length}, "depth": ${depth}, "present": ${present}, "zero": ${zero}, "data": ${data}${where}}`
+    before = ',\n'
+  }
+  yield before === '[' ? '[]\n' : ']\n'
+}
+
+function* forPeople(entries: Iterable<MapEntry>, names: readonly string[]): Generator<string> {
+  const row = (...cells: string[]) => `${cells.map(cell => cell.padEnd(15)).join(' ')} `
+  yield `${row('Offset', 'Length', 'Mapped to')}File\n`
+  for (const { start, length, depth, data, offset } of entries) {
+    if (data) yield `${row(hex(start), hex(length), hex(offset!))}${oneLine(names[depth]!)}\n`
+  }
+}
+
+function hex(value: number): string {
+  return value === 0 ? '0' : `0x${value.toString(16)}`
+}

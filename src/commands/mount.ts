@@ -1,0 +1,22 @@
+import createDebug from 'debug'
+import type { Given } from './command.js'
+import { mountOptions } from './mount-options.js'
+import type { mount } from './table.js'
+
+export async function run({ values, operands }: Given<typeof mount>): Promise<number> {
+  const [image = '', mountpoint = ''] = operands
+  const options = mountOptions(image, mountpoint, values)
+  // Puts it into the environment too, where the workers find it.
+  if (options.debug) createDebug.enable('rawmount:*')
+  if (!options.foreground) {
+    const { launchDaemon } = await import('../mount/launch.js')
+    await launchDaemon(options)
+    return 0
+  }
+  const { startMount } = await import('../mount/daemon.js')
+  const { stopOnSignals } = await import('../mount/signals.js')
+  const mounted = await startMount(options, line => process.stderr.write(`rawmount: ${line}\n`))
+  stopOnSignals(mounted)
+  // Not left to the event loop: a handle of libfuse, which nobody can close, would keep it turning.
+  process.exit(await mounted.finished)
+}

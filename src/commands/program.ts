@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { ImageError } from '../errors.js'
+import type { Command, Given } from './command.js'
+import { helpOf, overview } from './help.js'
+import { print } from './output.js'
+import { parse } from './parse.js'
+import { suggest } from './suggest.js'
+import { type CommandName, commandNamed, commandNames } from './table.js'
+
+/** Each command is loaded when it is called, so that none pays for the others' modules at start-up. */
+const ROOMS = {
+  mount: () => import('./mount.js'),
+  umount: () => import('./umount.js'),
+  create: () => import('./create.js'),
+  info: () => import('./info.js'),
+  check: () => import('./check.js'),
+  map: () => import('./map.js'),
+} as const satisfies Record<CommandName, () => Promise<unknown>>
+
+/** Runs `rawmount ARGS…` and returns its exit code. `calledAs` is the path of the program as it was called. */
+export async function runProgram(args: readonly string[], calledAs: string): Promise<number> {
+  const [first, ...rest] = args
+  // As mount(8) calls its helpers, by a link in /sbin.
+  if (basename(calledAs).startsWith('mount.')) return runHelper(args, true)
+  if (first === undefined) throw new ImageError('INVALID', "a command is missing: see 'rawmount --help'")
+  if (first === '--help' || first === '-h') return show(overview())
+  if (first === '--version' || first === '-V') return show(`rawmount ${version()}\n`)
+  if (first === 'help') return help(rest)
+  const command = commandNamed(first)
+  if (command !== null) return run(command, rest)
+  if (looksLikeCommand(first)) throw unknownCommand(first)
+  return runHelper(args, false)
+}
+
+async function run(command: Command, args: readonly string[]): Promise<number> {
+  const given = parse(command, args)
+  if (given === null) return show(helpOf(command))
+  const room = await ROOMS[command.name as CommandName]()
+  return (room.run as (given: Given<Command>) => Promise<number>)(given)
+}
+
+async function runHelper(args: readonly string[], byMount: boolean): Promise<number> {
+  const helper = await import('./mount-helper.js')
+  return helper.run(args, byMount)
+}
+
+async function help([name]: readonly string[]): Promise<number> {
+  if (name === undefined || name === 'help') return show(overview())
+  const command = commandNamed(name)
+  if (command === null) throw unknownCommand(name)
+  return show(helpOf(command))
+}
+
+/** `rawmount IMAGE MOUNTPOINT` has an image in first place: a file, or at least a path. */
+function looksLikeCommand(word: string): boolean {
+  if (word.startsWith('-') || word.includes('/') || existsSync(word)) return false
+  return !word.includes('.') || suggest(word, commandNames) !== null
+}
+
+function unknownCommand(name: string): ImageError {
+  const near = suggest(name, [...commandNames, 'help'])
+  const next = near === null ? "see 'rawmount --help'" : `did you mean '${near}'?`
+  return new ImageError('INVALID', `unknown command '${name}': ${next}`)
+}
+
+async function show(text: string): Promise<number> {
+  await print(text)
+  return 0
+}
+
+function version(): string {
+  // dist/src/commands/ and the top of the package are three levels apart.
+  const description = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(description) as { version: string }).version
+}

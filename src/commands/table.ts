@@ -1,0 +1,192 @@
+import { type Command, command } from './command.js'
+import { list } from './key-values.js'
+import { choice, flag, integer, text } from './options.js'
+import { size } from './size-option.js'
+
+/**
+ * Every command and option of rawmount, once. Parsing, --help, the -o options of mount, and what is derived for
+ * manual pages and shell completion come from here.
+ */
+
+const MiB = 1024 * 1024
+
+const format = (what: string) => text('f,format', 'FORMAT', null, what)
+const output = choice(
+  'output',
+  'HOW',
+  ['human', 'json'],
+  'human',
+  'print for people, or as JSON for programs',
+)
+const backing = choice(
+  'backing',
+  'POLICY',
+  ['follow', 'same-dir', 'deny'],
+  'follow',
+  'which backing files an image may name: any file, only files in its own directory, or none',
+)
+const forceShare = flag(
+  'U,force-share',
+  'read even while another program writes FILE; what is shown may be torn',
+)
+
+export const mount = command({
+  name: 'mount',
+  summary: 'show an image as the file disk.raw in a directory',
+  description: [
+    'Mounts IMAGE on the empty directory MOUNTPOINT. There, the disk is the file disk.raw, and what the mount is doing can be read in .rawmount/status.json.',
+    'Returns when the mount answers, and leaves a daemon that serves it; `rawmount umount` ends it. What is written is durable after the next fsync (or sync, or unmount), as on any disk.',
+    'All options below can be given as -o KEY=VALUE too, with _ for -, as in `-o commit_interval=1`, and so in /etc/fstab.',
+  ],
+  operands: [{ name: 'IMAGE' }, { name: 'MOUNTPOINT' }],
+  options: {
+    foreground: flag('f,foreground', 'stay in front until the mount ends, instead of leaving a daemon'),
+    readOnly: flag('r,read-only', 'change nothing in the image; several read-only mounts may share it'),
+    options: list('o,options', 'KEY[=VALUE],...', 'mount options, as mount(8) gives them'),
+    format: text('format', 'FORMAT', null, 'qed or raw; left out: by the magic of the file, so never raw'),
+    transport: choice(
+      'transport',
+      'HOW',
+      ['auto', 'kernel', 'libfuse'],
+      'auto',
+      'how to talk to FUSE: /dev/fuse itself (kernel), or through libfuse 2; auto takes the first that works',
+    ),
+    threads: integer('threads', 'N', { min: 1, max: 64 }, 2, 'threads that serve requests'),
+    cache: choice(
+      'cache',
+      'MODE',
+      ['writeback', 'writethrough', 'none'],
+      'writeback',
+      'how the kernel caches the file: reads and writes, reads only, or neither',
+    ),
+    commitInterval: integer(
+      'commit-interval',
+      'SECONDS',
+      { min: 1, max: 3600 },
+      5,
+      'seconds after which what was written is durable without an fsync',
+    ),
+    metadataCache: size('metadata-cache', 'SIZE', MiB, 32 * MiB, 'memory for tables of the image'),
+    backing,
+    allowOther: flag(
+      'allow-other',
+      'let other users in, root too (needs user_allow_other in /etc/fuse.conf, or root)',
+    ),
+    debug: flag('d,debug', 'stay in front and trace on stderr, as DEBUG=rawmount:* does'),
+  },
+  examples: [
+    { line: 'rawmount mount vm.qed /mnt/vm', what: 'the disk is /mnt/vm/disk.raw' },
+    { line: 'rawmount mount -r --format raw disk.img /mnt/vm', what: 'a raw image, not to be changed' },
+    { line: 'rawmount /srv/vm.qed /mnt/vm -o ro,threads=4', what: 'as mount(8) and /etc/fstab call it' },
+  ],
+})
+
+export const umount = command({
+  name: 'umount',
+  summary: 'unmount, and wait until the image is closed and clean',
+  description: [
+    'Writes everything to the image, unmounts, and returns when the image is closed and may be opened by others. Says who holds the mount when it is busy.',
+  ],
+  operands: [{ name: 'MOUNTPOINT' }],
+  options: {},
+  examples: [{ line: 'rawmount umount /mnt/vm', what: '' }],
+})
+
+export const create = command({
+  name: 'create',
+  summary: 'make an empty image, or one on top of a backing file',
+  description: [
+    'Makes the image FILE with a disk of SIZE bytes (K, M, G, T: powers of 1024). With -b BASE it shows what BASE holds, and takes its size when SIZE is left out; what is written goes to FILE only. BASE is named relative to the directory of FILE.',
+    'A file that exists is not overwritten, unlike qemu-img does, but with --force.',
+  ],
+  operands: [{ name: 'FILE' }, { name: 'SIZE', optional: true }],
+  options: {
+    format: text('f,format', 'FORMAT', 'raw', 'the format of the image: qed or raw'),
+    base: text('b,backing', 'BASE', null, 'the backing file'),
+    baseFormat: text('F,backing-format', 'FORMAT', null, 'its format; must be given when it is raw'),
+    unchecked: flag('u,unchecked', 'do not open the backing file; SIZE must then be given'),
+    options: list('o,options', 'KEY=VALUE,...', 'options of the format: cluster_size=, table_size= (qed)'),
+    force: flag('force', 'overwrite FILE when it exists'),
+    quiet: flag('q,quiet', 'say nothing when all is well'),
+  },
+  examples: [
+    { line: 'rawmount create -f qed vm.qed 20G', what: 'an empty disk of 20 GiB' },
+    { line: 'rawmount create -f qed -o cluster_size=4K vm.qed 20G', what: 'less to copy at a first write' },
+    { line: 'rawmount create -f qed -b base.qed vm.qed', what: 'starts as a copy of base.qed' },
+    { line: 'rawmount create -f qed -b base.img -F raw vm.qed', what: 'the same on a raw disk' },
+  ],
+})
+
+export const info = command({
+  name: 'info',
+  summary: 'show the facts of an image',
+  description: ['Shows format, sizes and backing file of FILE, under the names that qemu-img uses.'],
+  operands: [{ name: 'FILE' }],
+  options: {
+    format: format('the format of FILE; must be given when it is raw'),
+    output,
+    forceShare,
+    backingChain: flag('backing-chain', 'every image of the chain, not only FILE'),
+    backing,
+  },
+  examples: [
+    { line: 'rawmount info vm.qed', what: '' },
+    { line: 'rawmount info --backing-chain --output json vm.qed', what: 'the whole chain, for a program' },
+  ],
+})
+
+export const check = command({
+  name: 'check',
+  summary: 'find inconsistencies of an image, and repair them',
+  description: [
+    'Reads all metadata of FILE and says what is wrong. Leaked clusters waste space and harm nothing; corruptions are entries that point where they must not.',
+    'Repairing a corruption removes the entry: the range then reads as if it was never written. Make a copy first.',
+  ],
+  operands: [{ name: 'FILE' }],
+  options: {
+    format: format('the format of FILE; found by its magic when left out'),
+    repair: choice('r,repair', 'WHAT', ['leaks', 'all'], null, 'repair leaks, or leaks and corruptions'),
+    output,
+    forceShare,
+    quiet: flag('q,quiet', 'say nothing, but by the exit code'),
+  },
+  examples: [
+    { line: 'rawmount check vm.qed', what: '' },
+    { line: 'rawmount check -r all vm.qed', what: 'repair all that can be' },
+  ],
+  exitCodes: [
+    [0, 'clean, or all was repaired'],
+    [1, 'the check could not be done or finished'],
+    [2, 'the image is corrupt'],
+    [3, 'the image has leaked clusters, and is otherwise fine'],
+    [63, 'the format has nothing to check (raw)'],
+  ],
+})
+
+export const map = command({
+  name: 'map',
+  summary: 'show where the parts of a disk lie',
+  description: [
+    'Lists the extents of the disk in FILE and its backing files. For people: those with data, as offset in the disk, length, offset in the file, file. With --output json: all of them, as `qemu-img map` does (depth: 0 is FILE itself, 1 its backing file, and so on).',
+  ],
+  operands: [{ name: 'FILE' }],
+  options: {
+    format: format('the format of FILE; must be given when it is raw'),
+    output,
+    forceShare,
+    backing,
+  },
+  examples: [
+    { line: 'rawmount map vm.qed', what: '' },
+    { line: 'rawmount map --output json vm.qed', what: 'every extent, holes too' },
+  ],
+})
+
+export const commands = { mount, umount, create, info, check, map } as const
+export type CommandName = keyof typeof commands
+
+export const commandNames = Object.keys(commands) as CommandName[]
+
+export function commandNamed(name: string): Command | null {
+  return Object.hasOwn(commands, name) ? commands[name as CommandName] : null
+}

@@ -1,0 +1,10 @@
+import { resolve } from 'node:path'
+import { unmountImage } from '../mount/unmount.js'
+import type { Given } from './command.js'
+import type { umount } from './table.js'
+
+export async function run({ operands }: Given<typeof umount>): Promise<number> {
+  const [mountpoint = ''] = operands
+  await unmountImage(resolve(mountpoint))
+  return 0
+}
