@@ -14,13 +14,13 @@ export function list(names: string, valueName: string, help: string): Option<Key
     choices: [],
     default: new Map(),
     help,
-    read: (value, before) => new Map([...before, ...readKeyValues(value)]),
+    read: readKeyValues,
   }
 }
 
-/** Two commas stand for one inside a value, as in QEMU's own -o. */
-export function readKeyValues(value: string): KeyValues {
-  const items = new Map<string, string | null>()
+/** Adds to `before`. Two commas stand for one inside a value, as in QEMU's own -o. */
+function readKeyValues(value: string, before: KeyValues): KeyValues {
+  const items = new Map(before)
   for (const item of splitAtSingleCommas(value)) {
     if (item === '') continue
     const equals = item.indexOf('=')

@@ -1,7 +1,7 @@
 import { ImageError } from '../errors.js'
 import type { BackingReference } from '../formats/format.js'
 import { formatByName } from '../formats/registry.js'
-import { SystemError } from '../libc/errno.js'
+import { describeErrno, SystemError } from '../libc/errno.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
 import { resolveBacking } from './gate.js'
@@ -89,7 +89,7 @@ function create(path: string, overwrite: boolean, host: StorageHost): StorageFil
         options,
       )
     }
-    throw new ImageError('IO', `${path}: cannot be created: ${error.message}`, options)
+    throw new ImageError('IO', `${path}: cannot be created: ${describeErrno(error.errno)}; check the directory`, options)
   }
 }
 

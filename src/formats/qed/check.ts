@@ -1,3 +1,4 @@
+import { readU64 } from '../../bytes.js'
 import { ImageError } from '../../errors.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
 import type { StorageFile } from '../../storage/storage-file.js'
@@ -14,7 +15,8 @@ import { TableWalk } from './table-walk.js'
  *
  * Mended are invalid entries, which become unallocated, and leaks: at the end of the file they are cut off, in
  * the middle their storage is given back, though the format cannot use such a cluster again: it remains, and is
- * counted. A cluster with two owners is for people to decide. Entries are durable before NEED_CHECK is cleared.
+ * counted. Not in the run that mends entries, though: what is leaked then may be what a damaged entry meant, and
+ * someone may want to look at it. A cluster with two owners is for people to decide. Entries are durable before NEED_CHECK is cleared.
  */
 export function check(file: StorageFile, repair: Repair): CheckReport {
   const header = readHeader(file)
@@ -30,7 +32,7 @@ export function check(file: StorageFile, repair: Repair): CheckReport {
   let { leaks } = found
   if (repair !== 'none' && corruptions === 0 && found.errors === 0) {
     if (mended > 0) file.sync()
-    leaks -= giveBackLeaks(file, header, found)
+    else leaks -= giveBackLeaks(file, header, found)
     if (header.needCheck) writeNeedCheck(file, new IoBuffer(8), header.features, false)
     file.sync()
   } else if (mended > 0) {
@@ -102,8 +104,9 @@ export function scan(file: StorageFile, header: QedHeader, mend: boolean): Scan 
       const cluster = decodeL2Entry(view, at, geometry, clusters)
       if (cluster === ZERO) return false
       found.allocated++
-      if (last !== 0 && cluster !== last + 1) found.fragmented++
-      last = cluster
+      const offset = readU64(view, at)
+      if (last !== 0 && offset !== last + geometry.clusterSize) found.fragmented++
+      last = offset
       if (cluster === INVALID) return clear(view, at, `entry ${index} of the L2 table ${l1Index}`)
       if (used.addRange(cluster, 1) > 0) {
         found.beyondRepair++

@@ -3,6 +3,7 @@ import * as atomics from '../../shared/atomics.js'
 import { encodeEntry, INVALID, UNALLOCATED } from './entries.js'
 import { writeNeedCheck } from './header.js'
 import { ENTRIES_PER_SECTOR, ENTRY_LENGTH, SECTOR } from './layout.js'
+import { SectorRuns } from './sector-runs.js'
 import { Link, type QedState, Slot, Word } from './state.js'
 
 /**
@@ -25,7 +26,7 @@ export class QedCommit {
   /** Made at the first commit of this thread; untouched pages cost nothing. */
   private buffer: IoBuffer | null = null
   private readonly small = new IoBuffer(SECTOR)
-  private readonly runs: Runs
+  private readonly runs: SectorRuns
   private nextSlot = 0
   private nextL1Sector = 0
 
@@ -33,7 +34,7 @@ export class QedCommit {
     private readonly state: QedState,
     private readonly sectors = BATCH_SECTORS,
   ) {
-    this.runs = new Runs(sectors)
+    this.runs = new SectorRuns(sectors)
   }
 
   /** One barrier when nothing is pending, else two or more. */
@@ -255,49 +256,3 @@ export class QedCommit {
 
 /** Sectors of one batch; the buffer takes 512 bytes for each. */
 const BATCH_SECTORS = 8192
-
-/** Where the sectors in the buffer go; neighbours in the file are one write. */
-class Runs {
-  count = 0
-  /** Of all runs together, and so the next free one in the buffer. */
-  sectors = 0
-  /** Sector in the buffer. */
-  readonly first: Int32Array
-  /** Sectors. */
-  readonly length: Int32Array
-  /** Bytes. */
-  readonly inFile: Float64Array
-  readonly afterBarrier: Uint8Array
-
-  constructor(capacity: number) {
-    this.first = new Int32Array(capacity)
-    this.length = new Int32Array(capacity)
-    this.inFile = new Float64Array(capacity)
-    this.afterBarrier = new Uint8Array(capacity)
-  }
-
-  clear(): void {
-    this.count = 0
-    this.sectors = 0
-  }
-
-  /** The next sector of the buffer goes to byte `inFile` of the file. */
-  add(inFile: number, afterBarrier: boolean): void {
-    const last = this.count - 1
-    const flag = afterBarrier ? 1 : 0
-    if (
-      last >= 0 &&
-      this.afterBarrier[last] === flag &&
-      this.inFile[last]! + this.length[last]! * SECTOR === inFile
-    ) {
-      this.length[last]!++
-    } else {
-      this.first[this.count] = this.sectors
-      this.length[this.count] = 1
-      this.inFile[this.count] = inFile
-      this.afterBarrier[this.count] = flag
-      this.count++
-    }
-    this.sectors++
-  }
-}

@@ -21,7 +21,7 @@ import {
 } from './layout.js'
 
 export const CREATE_OPTIONS = {
-  cluster_size: 'bytes of a cluster, a power of two from 4K to 64M (default 64K)',
+  cluster_size: 'bytes of a cluster, a power of two from 4K to 64M (default 64K; QEMU opens up to 1M)',
   table_size:
     'clusters of an L1 or L2 table, a power of two from 1 to 16 (default 4; QEMU does not open images with 1)',
 } as const

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { Mapping } from '../../../src/formats/driver.js'
 import { qed } from '../../../src/formats/qed/index.js'
+import type { L2Cache } from '../../../src/formats/qed/l2-cache.js'
 import { errno } from '../../../src/libc/errno.js'
 import { Random } from '../../support/random.js'
 import { makeImage, mapped, openForWriting, PATH, poke, writeCluster } from './images.js'
@@ -77,6 +78,44 @@ test('a publish that finds no room because the commit fails has published nothin
   t.is(report.allocatedClusters, 13)
 })
 
+test('a slot that changes hands while it is read is read again', t => {
+  const { file } = makeImage(LARGE)
+  const first = openForWriting(file)
+  const places = Array.from({ length: 128 }, (_, n) => writeCluster(first, n * SLICE_SPAN))
+  first.finish()
+  const image = qed.open(file, { writable: false, metadataCache: 0 })
+  const other = qed.attach(image.describe(), file)
+  t.is(mapped(image.driver, 0, CLUSTER), `data ${places[0]}+${CLUSTER}`)
+  // Between the reader's look at the index and its look at the entry, everything else comes by.
+  const { cache } = image.driver as unknown as { cache: L2Cache }
+  const entry = cache.entry.bind(cache)
+  let isFirst = true
+  cache.entry = (slot, at) => {
+    if (isFirst) for (let n = 1; n < 128; n++) mapped(other, n * SLICE_SPAN, CLUSTER)
+    isFirst = false
+    return entry(slot, at)
+  }
+  t.is(mapped(image.driver, 0, CLUSTER), `data ${places[0]}+${CLUSTER}`)
+})
+
+test('a slice in a running commit is not given up', t => {
+  const { file, storage } = makeImage(LARGE)
+  const driver = openForWriting(file)
+  for (let n = 0; n < 128; n++) writeCluster(driver, n * SLICE_SPAN)
+  driver.commit()
+  const place = writeCluster(driver, CLUSTER)
+  const seen: string[] = []
+  storage.interfere = ({ kind }) => {
+    if (kind === 'sync') {
+      for (let n = 0; n < 256; n++) mapped(driver, (n % 128) * SLICE_SPAN, CLUSTER)
+      seen.push(mapped(driver, CLUSTER, CLUSTER))
+    }
+    return 'proceed'
+  }
+  driver.commit()
+  t.deepEqual(seen, Array(2).fill(`data ${place}+${CLUSTER}`))
+})
+
 test('a table that cannot be read is EIO for that request only', t => {
   const { file, storage } = makeImage()
   const driver = openForWriting(file)
@@ -125,7 +164,7 @@ test('a commit leaves the invalid entries beside its own as they are', t => {
   let driver = openForWriting(file)
   writeCluster(driver, 0)
   driver.finish()
-  poke(file, 2 * CLUSTER + 8, damage)
+  poke(file, 3 * CLUSTER + 8, damage)
   poke(file, CLUSTER + 8, damage)
   driver = openForWriting(file)
   writeCluster(driver, 2 * CLUSTER)
@@ -136,19 +175,21 @@ test('a commit leaves the invalid entries beside its own as they are', t => {
   t.true(report.findings.every(line => !line.includes('entry 1 ') || line.includes(`${damage}`)))
 })
 
-test('a data cluster that the end of the file cuts is an error, not a row of zeros', t => {
+test('a data cluster or table that the end of the file cuts is an error, not a row of zeros', t => {
   const { file } = makeImage({ size: SIZE })
   const driver = openForWriting(file)
-  const place = writeCluster(driver, 0)
+  const first = writeCluster(driver, 0)
+  const last = writeCluster(driver, CLUSTER)
   driver.finish()
   const end = file.size()
   file.truncate(end - 1)
-  const cut = end - CLUSTER
   const reader = qed.open(file, { writable: false, metadataCache: 0 }).driver
-  if (cut === place) t.throws(() => mapped(reader, 0, 1), { code: 'CORRUPT' })
-  else t.throws(() => mapped(reader, 0, 1), { code: 'CORRUPT', message: /L1/ })
-  const writer = openForWriting(file)
-  t.is(writeCluster(writer, SLICE_SPAN), end)
+  t.is(mapped(reader, 0, SIZE), `data ${first}+${CLUSTER}`)
+  t.throws(() => mapped(reader, CLUSTER, 1), { code: 'CORRUPT', message: /L2/ })
+  t.is(writeCluster(openForWriting(file), SLICE_SPAN), end)
+  file.truncate(last - 1)
+  const other = qed.open(file, { writable: false, metadataCache: 0 }).driver
+  t.throws(() => mapped(other, 0, 1), { code: 'CORRUPT', message: /L1/ })
 })
 
 test('map() agrees with a plain map of what was published, cluster by cluster and in runs', t => {
