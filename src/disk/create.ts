@@ -1,3 +1,4 @@
+import { roundUp } from '../bytes.js'
 import { ImageError } from '../errors.js'
 import type { BackingReference } from '../formats/format.js'
 import { formatByName } from '../formats/registry.js'
@@ -43,10 +44,12 @@ export function createImage(path: string, settings: CreateImageOptions): number 
     )
   }
   const baseSize = backing === null || settings.unsafeBacking ? null : sizeOfBacking(path, backing, host)
-  const size = settings.size ?? baseSize
-  if (size === null)
+  const asked = settings.size ?? baseSize
+  if (asked === null)
     throw new ImageError('INVALID', `${path}: a size is needed, as there is no backing file to take it from`)
 
+  // A disk has whole sectors; a raw base need not, and shows zeros in the rest of its last one.
+  const size = format.name === 'raw' ? asked : roundUp(asked, 512)
   const existed = overwrite && exists(path, host)
   const file = create(path, overwrite, host)
   try {

@@ -63,6 +63,7 @@ export type Repair = 'none' | 'leaks' | 'all'
 export interface CheckReport {
   /** One line for each thing found, most important first; at most some hundreds. */
   readonly findings: readonly string[]
+  /** What is left after the repair. */
   readonly corruptions: number
   readonly leaks: number
   readonly corruptionsFixed: number
