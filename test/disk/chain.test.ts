@@ -32,7 +32,10 @@ test('a chain that goes round in a circle is refused by name, also through anoth
   makeQed(host, '/c/a', { name: 'b', format: null })
   makeQed(host, '/c/b', { name: 'alias', format: null })
   host.link('/c/alias', '/c/a')
-  t.throws(() => openImage('/c/a', { host, writable: true }), { code: 'REFUSED', message: /'alias' leads back to \/c\/a/ })
+  t.throws(() => openImage('/c/a', { host, writable: true }), {
+    code: 'REFUSED',
+    message: /'alias' leads back to \/c\/a/,
+  })
   t.throws(() => openImage('/c/b', { host }), { code: 'REFUSED', message: /circle/ })
   t.deepEqual(host.leftOpen(), [])
 })
@@ -46,7 +49,10 @@ test('an image that is its own backing file is refused', t => {
 test('a missing backing file is named with the image that asks for it', t => {
   const host = new SimulatedStorage()
   makeQed(host, '/c/a', { name: 'gone', format: null })
-  t.throws(() => openImage('/c/a', { host }), { code: 'NOT_FOUND', message: /^\/c\/a: backing file 'gone' does not exist/ })
+  t.throws(() => openImage('/c/a', { host }), {
+    code: 'NOT_FOUND',
+    message: /^\/c\/a: backing file 'gone' does not exist/,
+  })
 })
 
 test('an image whose chain does not open is not changed by a byte', t => {
@@ -58,7 +64,10 @@ test('an image whose chain does not open is not changed by a byte', t => {
   t.deepEqual(host.leftOpen(), [])
 })
 
-for (const [kind, words] of [['other', 'a FIFO'], ['block', 'a block device']] as const) {
+for (const [kind, words] of [
+  ['other', 'a FIFO'],
+  ['block', 'a block device'],
+] as const) {
   test(`${words} as backing file is refused and never opened`, t => {
     const host = new SimulatedStorage()
     host.addSpecial('/c/special', kind)
@@ -82,7 +91,10 @@ test('a relative backing file lies beside its image, an absolute one anywhere', 
   makeQed(host, '/c/middle', { name: 'deep/base', format: 'raw' })
   makeQed(host, '/elsewhere/top', { name: '/c/middle', format: null })
   const image = openImage('/elsewhere/top', { host })
-  t.deepEqual(image.chain.map(({ path }) => path), ['/elsewhere/top', '/c/middle', '/c/deep/base'])
+  t.deepEqual(
+    image.chain.map(({ path }) => path),
+    ['/elsewhere/top', '/c/middle', '/c/deep/base'],
+  )
   image.close()
 })
 
@@ -123,7 +135,10 @@ test('backing=deny opens no backing file, and a misspelt option is named', t => 
   host.addFile('/c/base', new Uint8Array(SIZE))
   makeQed(host, '/c/a', { name: 'base', format: 'raw' })
   t.throws(() => openImage('/c/a', { host, backing: 'deny' }), { code: 'REFUSED', message: /--backing=deny/ })
-  t.throws(() => openImage('/c/a', { host, writeable: true } as never), { instanceOf: TypeError, message: /writeable/ })
+  t.throws(() => openImage('/c/a', { host, writeable: true } as never), {
+    instanceOf: TypeError,
+    message: /writeable/,
+  })
 })
 
 test('two images share a base, and a base in use as an image by a writer is not opened', t => {
@@ -146,7 +161,11 @@ test('backing=same-dir looks through symbolic links', t => {
     createImage(join(directory, 'near'), { format: 'raw', size: SIZE })
     symlinkSync('other/base', join(directory, 'link'))
     for (const name of ['link', 'near']) {
-      createImage(join(directory, `over-${name}`), { format: 'qed', size: SIZE, backing: { name, format: 'raw' } })
+      createImage(join(directory, `over-${name}`), {
+        format: 'qed',
+        size: SIZE,
+        backing: { name, format: 'raw' },
+      })
     }
     t.notThrows(() => openImage(join(directory, 'over-near'), { backing: 'same-dir' }).close())
     t.throws(() => openImage(join(directory, 'over-link'), { backing: 'same-dir' }), { code: 'REFUSED' })

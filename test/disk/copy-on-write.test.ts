@@ -1,4 +1,6 @@
 import test from 'ava'
+import { errno } from '../../src/libc/errno.js'
+import { mustBeConsistent } from '../support/exercise.js'
 import { qedSpec, rawSpec } from '../support/geometries.js'
 import { buildImage, type ImageSpec, openBuilt } from '../support/image-chain.js'
 import { pattern } from '../support/pattern.js'
@@ -16,7 +18,8 @@ function open(spec: ImageSpec) {
   disk.write(0, built.model.write(0, CLUSTER, 1))
   disk.flush()
   storage.forget()
-  const calls = () => storage.calls.map(({ kind, path, length }) => `${kind} ${path.split('/').at(-1)} ${length}`)
+  const calls = () =>
+    storage.calls.map(({ kind, path, length }) => `${kind} ${path.split('/').at(-1)} ${length}`)
   return { storage, built, disk, calls }
 }
 
@@ -53,7 +56,10 @@ test('zeroing whole absent clusters over data takes no storage and no write', t 
   const { storage, built, disk } = open(OVER_RAW)
   const { size } = storage.contents(built.path)
   disk.zero(4 * CLUSTER, 8 * CLUSTER)
-  t.deepEqual(storage.calls.filter(({ kind }) => kind !== 'read'), [])
+  t.deepEqual(
+    storage.calls.filter(({ kind }) => kind !== 'read'),
+    [],
+  )
   t.is(storage.contents(built.path).size, size)
   t.true(disk.read(4 * CLUSTER, 8 * CLUSTER).every(byte => byte === 0))
   disk.close()
@@ -77,6 +83,20 @@ test('a write into a zero cluster leaves the rest of it zeros, not the base', t 
   t.true(shown.subarray(0, 512).every(byte => byte === 0))
   t.true(shown.subarray(1024).every(byte => byte === 0))
   disk.close()
+})
+
+test('storage that could not be filled is used by the next write, and none of it leaks', t => {
+  const { storage, built, disk } = open(OVER_RAW)
+  const act = () => disk.write(3 * CLUSTER + 512, built.model.write(3 * CLUSTER + 512, 512, 2))
+  for (const kind of ['read', 'write'] as const) {
+    storage.failNext(kind, errno.EIO)
+    t.throws(act, { message: /EIO/ })
+    t.is(built.model.adopt(disk.read(3 * CLUSTER, CLUSTER), 3 * CLUSTER), null)
+  }
+  act()
+  t.is(built.model.compare(disk.read(3 * CLUSTER, CLUSTER), 3 * CLUSTER), null)
+  disk.close()
+  t.notThrows(() => mustBeConsistent(storage, built, false))
 })
 
 test('a read makes one call for each contiguous run', t => {

@@ -17,8 +17,8 @@ import type { TestDisk } from '../support/test-disk.js'
  */
 const KIB = 1024
 const SPECS: Record<string, ImageSpec> = {
-  'raw': rawSpec(96 * KIB),
-  'QED': qedSpec(9 << 20, 4 * KIB, 1, { metadataCache: 1 }),
+  raw: rawSpec(96 * KIB),
+  QED: qedSpec(9 << 20, 4 * KIB, 1, { metadataCache: 1 }),
   'QED over raw': qedSpec(160 * KIB + 512, 8 * KIB, 1, { backing: rawSpec(100 * KIB + 512) }),
 }
 const OPERATIONS = 28

@@ -24,7 +24,10 @@ for (const [name, spec] of Object.entries({ raw: rawSpec(1 << 20), QED })) {
     disk.flush()
     storage.forget()
     disk.flush()
-    t.deepEqual(storage.calls.map(({ kind }) => kind), ['sync'])
+    t.deepEqual(
+      storage.calls.map(({ kind }) => kind),
+      ['sync'],
+    )
     disk.close()
   })
 
@@ -34,7 +37,10 @@ for (const [name, spec] of Object.entries({ raw: rawSpec(1 << 20), QED })) {
     disk.flush()
     storage.forget()
     disk.write(1000, new Uint8Array(5000))
-    t.deepEqual(storage.calls.map(({ kind, length }) => ({ kind, length })), [{ kind: 'write', length: 5000 }])
+    t.deepEqual(
+      storage.calls.map(({ kind, length }) => ({ kind, length })),
+      [{ kind: 'write', length: 5000 }],
+    )
     disk.close()
   })
 

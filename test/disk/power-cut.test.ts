@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Budget } from '../support/budget.js'
+import { Budget, isLongRun } from '../support/budget.js'
 import { qedSpec, rawSpec } from '../support/geometries.js'
 import type { ImageSpec } from '../support/image-chain.js'
 import { cutPower } from '../support/power-cut.js'
@@ -9,8 +9,8 @@ const KIB = 1024
 
 /** Small disks: the states are many, and each is read whole. */
 const GEOMETRIES: Record<string, { spec: ImageSpec; runs: number }> = {
-  'raw': { spec: rawSpec(64 * KIB + 512), runs: 3 },
-  'QED': { spec: qedSpec(160 * KIB + 512, 4 * KIB, 1), runs: 8 },
+  raw: { spec: rawSpec(64 * KIB + 512), runs: 3 },
+  QED: { spec: qedSpec(160 * KIB + 512, 4 * KIB, 1), runs: 8 },
   'QED with many tables and a cache of one': {
     spec: qedSpec(12 << 20, 4 * KIB, 1, { metadataCache: 1 }),
     runs: 4,
@@ -36,7 +36,7 @@ for (const [name, { spec, runs }] of Object.entries(GEOMETRIES)) {
     let states = 0
     for (let n = 0; budget.next(); n++) {
       const seed = n === 0 ? random.seed : random.fork(n).seed
-      const result = cutPower({ spec, seed, operations: 24, randomChoices: 3, exhaustive: false })
+      const result = cutPower({ spec, seed, operations: 24, randomChoices: 3, exhaustive: isLongRun })
       states += result.states
       if (result.failure !== null) return t.fail(result.failure)
     }
@@ -48,8 +48,14 @@ for (const [name, { spec, runs }] of Object.entries(GEOMETRIES)) {
 /** Barriers that are left out on purpose: the campaign must notice each. */
 const SABOTAGE: Record<string, { spec: ImageSpec; ignore: (number: number) => boolean }> = {
   'a raw image whose barriers do nothing': { spec: rawSpec(64 * KIB), ignore: () => true },
-  'a commit without its first barrier': { spec: qedSpec(160 * KIB, 4 * KIB, 1), ignore: number => number === 0 },
-  'a commit without its later barriers': { spec: qedSpec(160 * KIB, 4 * KIB, 1), ignore: number => number > 0 },
+  'a commit without its first barrier': {
+    spec: qedSpec(160 * KIB, 4 * KIB, 1),
+    ignore: number => number === 0,
+  },
+  'a commit without its later barriers': {
+    spec: qedSpec(160 * KIB, 4 * KIB, 1),
+    ignore: number => number > 0,
+  },
   'a commit without its first barrier over a base': {
     spec: qedSpec(160 * KIB, 4 * KIB, 1, { backing: rawSpec(160 * KIB) }),
     ignore: number => number === 0,

@@ -19,7 +19,5 @@ export class Budget {
   }
 }
 
-/** Number of cases for tests whose runner counts for itself. */
-export function casesInBudget(normal: number): number {
-  return process.env.RAWMOUNT_TEST_SECONDS === undefined ? normal : normal * 20
-}
+/** True in the long run, where tests may also try all of what they else sample. */
+export const isLongRun = process.env.RAWMOUNT_TEST_SECONDS !== undefined

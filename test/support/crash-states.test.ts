@@ -65,7 +65,10 @@ test('a torn write keeps a subset of its sectors', t => {
   const { put, at } = setup()
   put(1, 2048, 0)
   const bytes = at({ name: 'odd', keep: () => (sector: number) => sector % 2 === 1 }).bytes()
-  t.deepEqual([0, 512, 1024, 1536].map(offset => bytes[offset]), [0, 1, 0, 1])
+  t.deepEqual(
+    [0, 512, 1024, 1536].map(offset => bytes[offset]),
+    [0, 1, 0, 1],
+  )
 })
 
 test('after a barrier that failed no later one promises anything', t => {
@@ -92,7 +95,11 @@ test('zeroing keeps the size and may be lost', t => {
   file.zero(100, 5000)
   const kept = at({ name: 'all', keep: () => true }).bytes()
   t.deepEqual([kept.length, kept[99], kept[100], kept[5099], kept[5100]], [8192, 1, 0, 0, 1])
-  t.true(at(lost).bytes().every(byte => byte === 1))
+  t.true(
+    at(lost)
+      .bytes()
+      .every(byte => byte === 1),
+  )
 })
 
 test('a shortened file that grew again shows zeros, or the old contents when that was lost', t => {
@@ -121,7 +128,11 @@ test('random choices are the same for the same seed, and reach torn states', t =
   for (let n = 0; n < 6; n++) put(n + 1, 4096, n * 2048)
   const states = new CrashStates(storage)
   while (states.advance());
-  const build = (seed: number) => states.build(randomChoice(new Random(seed), states.pending)).contents('/disk/a').bytes()
+  const build = (seed: number) =>
+    states
+      .build(randomChoice(new Random(seed), states.pending))
+      .contents('/disk/a')
+      .bytes()
   const seen = new Set<string>()
   for (let seed = 0; seed < 100; seed++) {
     t.deepEqual(build(seed), build(seed))

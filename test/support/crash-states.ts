@@ -1,6 +1,6 @@
-import { SparseBytes } from './sparse-bytes.js'
 import type { Random } from './random.js'
 import { type Change, SimulatedStorage } from './simulated-storage.js'
+import type { SparseBytes } from './sparse-bytes.js'
 
 /**
  * The files that a power cut can leave, from the record of a SimulatedStorage.
@@ -58,7 +58,13 @@ export class CrashStates {
     const { pending } = this
     const kept = pending.map((change, index) => change.path === path && choice.keep(index, pending))
     const last = choice.sizeOf?.(path, pending) ?? kept.findLastIndex(keep => keep !== false)
-    const sizes = [bytes.size, ...pending.slice(0, last + 1).filter(c => c.path === path).map(c => c.size)]
+    const sizes = [
+      bytes.size,
+      ...pending
+        .slice(0, last + 1)
+        .filter(c => c.path === path)
+        .map(c => c.size),
+    ]
     let size = sizes.at(-1)!
     const following = pending.slice(last + 1).find(change => change.path === path)
     if (following !== undefined && following.size > size) size += choice.grow?.(following.size - size) ?? 0
@@ -153,7 +159,8 @@ export function randomChoice(random: Random, pending: readonly Change[]): CrashC
     }
   })
   const latest = new Map<string, number>()
-  if (random.chance(0.5)) for (const { path } of pending) latest.set(path, random.between(-1, pending.length - 1))
+  if (random.chance(0.5))
+    for (const { path } of pending) latest.set(path, random.between(-1, pending.length - 1))
   const part = random.chance(0.3) ? random.below(1 << 20) / (1 << 20) : 0
   return {
     name: `random (kept ${likely}, torn ${torn})`,

@@ -19,6 +19,8 @@ export interface WorkerOrder {
   /** The cluster of each round, by number. */
   readonly rounds: readonly number[]
   readonly clusterSize: number
+  /** How often a writer reads one of its sectors back after each round. */
+  readonly readsPerRound: number
   readonly seed: number
   /** Words: how many arrived at the meeting point, its generation, writers that are done. */
   readonly meeting: SharedArrayBuffer
@@ -40,6 +42,8 @@ const disk = Disk.attach(order.disk)
 
 const buffer = new IoBuffer(SECTOR)
 const written = new Map<number, number>()
+/** The keys of `written`, to pick from. */
+const touched: number[] = []
 
 if (order.writer < 0) commit()
 else write()
@@ -69,9 +73,10 @@ function write(): void {
         fillPattern(buffer.bytes, sector * SECTOR, version, 0)
         disk.write(sector * SECTOR, SECTOR, buffer, 0)
       }
+      if (!written.has(sector)) touched.push(sector)
       written.set(sector, version)
     }
-    if (written.size > 0) readBack(random.pick([...written.keys()]))
+    for (let n = 0; n < order.readsPerRound && touched.length > 0; n++) readBack(random.pick(touched))
   })
   atomics.add(meeting, DONE, 1)
   parentPort!.postMessage([...written].map(([sector, version]) => ({ sector, version })))

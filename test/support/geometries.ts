@@ -41,7 +41,9 @@ export const QED_CHAINS: Record<string, ImageSpec> = {
   'a raw base that ends within a sector': qedSpec(400 * KIB, 4 * KIB, 1, { backing: rawSpec(200_001) }),
   'an equal raw base': qedSpec(301 * KIB + 512, 4 * KIB, 1, { backing: rawSpec(301 * KIB + 512) }),
   'a longer raw base': qedSpec(301 * KIB + 512, 4 * KIB, 1, { backing: rawSpec(700 * KIB) }),
-  '64 KiB clusters over a raw base': qedSpec(3 * MIB + 512, 64 * KIB, 2, { backing: rawSpec(2 * MIB + 1536) }),
+  '64 KiB clusters over a raw base': qedSpec(3 * MIB + 512, 64 * KIB, 2, {
+    backing: rawSpec(2 * MIB + 1536),
+  }),
   '2 MiB clusters over a raw base': qedSpec(9 * MIB + 512, 2 * MIB, 1, { backing: rawSpec(5 * MIB + 512) }),
   'a chain of 3, clusters of all sizes': qedSpec(MIB + 512, 4 * KIB, 1, {
     backing: qedSpec(900 * KIB, 64 * KIB, 1, { backing: rawSpec(650 * KIB + 512) }),
@@ -51,6 +53,8 @@ export const QED_CHAINS: Record<string, ImageSpec> = {
   }),
   'a chain of 4, tiny cache': qedSpec(40 * MIB, 4 * KIB, 1, {
     metadataCache: 1,
-    backing: qedSpec(39 * MIB + 512, 8 * KIB, 1, { backing: qedSpec(50 * MIB, 4 * KIB, 4, { backing: rawSpec(20 * MIB) }) }),
+    backing: qedSpec(39 * MIB + 512, 8 * KIB, 1, {
+      backing: qedSpec(50 * MIB, 4 * KIB, 4, { backing: rawSpec(20 * MIB) }),
+    }),
   }),
 }

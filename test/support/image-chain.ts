@@ -41,7 +41,12 @@ export function buildImage(storage: SimulatedStorage, spec: ImageSpec, random: R
 
 export function openBuilt(storage: SimulatedStorage, built: BuiltImage, writable: boolean): TestDisk {
   const { format, metadataCache } = built.spec
-  return TestDisk.open(built.path, { host: storage, format, writable, ...(metadataCache && { metadataCache }) })
+  return TestDisk.open(built.path, {
+    host: storage,
+    format,
+    writable,
+    ...(metadataCache && { metadataCache }),
+  })
 }
 
 /** One line that says which chain it is. */

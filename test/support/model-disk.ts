@@ -78,7 +78,9 @@ export class ModelDisk {
       if (from >= to) continue
       const seen = got.subarray(from - offset, to - offset)
       const start = sector * SECTOR
-      const match = contents.find(content => Buffer.compare(content.subarray(from - start, to - start), seen) === 0)
+      const match = contents.find(
+        content => Buffer.compare(content.subarray(from - start, to - start), seen) === 0,
+      )
       if (match === undefined) continue
       this.current.write(start, match)
       contents.push(match)

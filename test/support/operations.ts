@@ -31,7 +31,12 @@ export function chooseWindows(random: Random, size: number, unit: number): Windo
 }
 
 /** One operation in one of the windows; `unit` is what the format allocates in. */
-export function drawOperation(random: Random, windows: readonly Window[], unit: number, mix: Mixture): Operation {
+export function drawOperation(
+  random: Random,
+  windows: readonly Window[],
+  unit: number,
+  mix: Mixture,
+): Operation {
   const kinds = Object.entries(mix).flatMap(([kind, weight]) => Array<string>(weight).fill(kind))
   const kind = random.pick(kinds) as Operation['kind']
   if (kind === 'flush' || kind === 'reopen' || kind === 'kill') return { kind }
@@ -61,7 +66,11 @@ export function describeOperation(operation: Operation): string {
  * Leaves out operations, halves first, as long as `fails` still says so: what remains is short enough to read.
  * `fails` is called at most `limit` times.
  */
-export function minimize<T>(items: readonly T[], fails: (items: readonly T[]) => boolean, limit = 300): readonly T[] {
+export function minimize<T>(
+  items: readonly T[],
+  fails: (items: readonly T[]) => boolean,
+  limit = 300,
+): readonly T[] {
   let smallest = items
   let calls = 0
   for (let chunk = Math.ceil(items.length / 2); chunk >= 1; ) {

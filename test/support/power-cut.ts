@@ -1,4 +1,10 @@
-import { CrashStates, type CrashChoice, randomChoice, singleChoices, systematicChoices } from './crash-states.js'
+import {
+  type CrashChoice,
+  CrashStates,
+  randomChoice,
+  singleChoices,
+  systematicChoices,
+} from './crash-states.js'
 import { must, mustBeConsistent, verify } from './exercise.js'
 import { type BuiltImage, buildImage, describeSpec, type ImageSpec, openBuilt } from './image-chain.js'
 import type { ModelDisk } from './model-disk.js'

@@ -91,7 +91,10 @@ export class SparseBytes {
       const within = at % PAGE
       const take = Math.min(PAGE - within, offset + length - at)
       const page = this.pages.get(Math.floor(at / PAGE))
-      if (page !== undefined && Buffer.compare(page.bytes.subarray(within, within + take), ZEROS.subarray(0, take)) !== 0) {
+      if (
+        page !== undefined &&
+        Buffer.compare(page.bytes.subarray(within, within + take), ZEROS.subarray(0, take)) !== 0
+      ) {
         return false
       }
       at += take

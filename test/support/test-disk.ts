@@ -1,5 +1,5 @@
 import { Extent } from '../../src/disk/extents.js'
-import { type OpenImage, openImage, type OpenImageOptions } from '../../src/disk/open.js'
+import { type OpenImage, type OpenImageOptions, openImage } from '../../src/disk/open.js'
 import { IoBuffer } from '../../src/libc/io-buffer.js'
 
 /** Bytes around the part of a buffer that a call may touch; they must be as they were afterwards. */

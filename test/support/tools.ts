@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import koffi from 'koffi'
 
@@ -82,6 +83,13 @@ export function collect(child: ChildProcess): Promise<Outcome> {
   return new Promise(resolve => {
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
+}
+
+/** Waits until `what` holds. Throws after a minute, which only a hang takes. */
+export async function until(what: () => Promise<boolean> | boolean): Promise<void> {
+  for (const deadline = Date.now() + 60_000; !(await what()); await sleep(20)) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`)
+  }
 }
 
 /**
