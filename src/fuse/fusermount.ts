@@ -60,13 +60,16 @@ export function escapeOption(option: string): string {
   return option.replace(/[\\,]/g, '\\$&')
 }
 
+const STEPS: readonly (readonly [RegExp, string])[] = [
+  [/user_allow_other/, "add a line 'user_allow_other' to /etc/fuse.conf, or leave allow_other out"],
+  [/device not found/, "try 'modprobe fuse'"],
+  [/\/dev\/fuse: Permission denied/, "allow it with 'chmod 666 /dev/fuse', or mount as root"],
+]
+
 function refusal(mountpoint: string, output: string): ImageError {
   const said = oneLine(output)
-  const step = /user_allow_other/.test(said)
-    ? "add a line 'user_allow_other' to /etc/fuse.conf, or leave allow_other out"
-    : /device not found/.test(said)
-      ? "try 'modprobe fuse'"
-      : 'mount on a directory of your own, or as root'
+  const step =
+    STEPS.find(([pattern]) => pattern.test(said))?.[1] ?? 'mount on a directory of your own, or as root'
   return new ImageError(
     'MOUNT',
     `${mountpoint}: fusermount3 refused: ${said || 'it gave no reason'}: ${step}`,
@@ -88,6 +91,6 @@ function oneLine(output: string): string {
   return output
     .trim()
     .split('\n')
-    .map(line => line.replace(/^fusermount3?: */, ''))
+    .map(line => line.replace(/^\S*fusermount3?: */, ''))
     .join('; ')
 }

@@ -4,14 +4,7 @@ import { ioctl } from '../libc/devices.js'
 import { describeErrno, errno, failed } from '../libc/errno.js'
 import { IoBuffer } from '../libc/io-buffer.js'
 import { lastErrno } from '../libc/library.js'
-import {
-  MS_NOATIME,
-  MS_NODEV,
-  MS_NOEXEC,
-  MS_NOSUID,
-  MS_RDONLY,
-  mount,
-} from '../libc/mounts.js'
+import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, mount } from '../libc/mounts.js'
 import { abortConnection } from './abort.js'
 import type { ChannelDescription } from './channel.js'
 import { fusermountMount } from './fusermount.js'

@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly transport?: 'kernel' | 'libfuse'
   readonly cache?: CacheMode
   readonly workers?: number
+  /** No clones: all workers read the mounted descriptor. */
+  readonly oneDescriptor?: boolean
   readonly size?: number
   readonly faultOffset?: number
   readonly backing?: string
@@ -74,7 +76,7 @@ async function kernel(): Promise<void> {
   for (let index = 0; index < workers; index++) {
     const workerData: WorkerData = {
       index,
-      channel: mount.openChannel(),
+      channel: options.oneDescriptor ? { sleeping: mount.fd, looking: null } : mount.openChannel(),
       shared,
       counters,
       direct: cache === 'none',
