@@ -1,0 +1,34 @@
+/** Who is measured. `bare` is no way to use an image: a loop of the system calls that the work cannot do without. */
+export type ContenderId = 'raw' | 'bare' | 'qemu' | 'rawmount' | 'libfuse'
+
+export const LABELS: Readonly<Record<ContenderId, string>> = {
+  raw: 'raw file',
+  bare: 'bare loop',
+  qemu: 'QEMU',
+  rawmount: 'rawmount',
+  libfuse: 'libfuse',
+}
+
+/** A way to get at the disk in an image. */
+export interface Contender {
+  readonly id: ContenderId
+  /** The format of image that it takes. */
+  readonly format: 'qed' | 'raw'
+  /** O_DIRECT where a workload asks for it; see raw-file.ts for who does not. */
+  readonly direct: boolean
+  /** The command, with IMAGE and PLACE for the paths. */
+  readonly commandLine: string
+  /** Serves an image at a path that does not exist yet. What it makes is removed by stop(). */
+  serve(image: string, place: string): Promise<Served>
+}
+
+export interface Served {
+  /** The disk, as a file. */
+  readonly path: string
+  /** Who serves it; null: the kernel alone. */
+  readonly pid: number | null
+  /** Seconds from the command's start until it returned, the disk being there. */
+  readonly startTime: number
+  /** Returns when the image is closed. */
+  stop(): Promise<void>
+}

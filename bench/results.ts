@@ -1,0 +1,75 @@
+import { type ContenderId, LABELS } from './contenders/contender.js'
+import type { Machine } from './machine.js'
+import { ratio, type Summary, summarize } from './statistics.js'
+import type { Target, Unit } from './workloads.js'
+
+/** What a run found out, as it is written to JSON: every sample of every round. */
+export interface Results {
+  readonly date: string
+  readonly machine: Machine
+  readonly rounds: number
+  /** Of one measurement. */
+  readonly seconds: number
+  /** Bytes of the full images. */
+  readonly size: number
+  readonly commands: Readonly<Partial<Record<ContenderId, string>>>
+  readonly workloads: readonly WorkloadResult[]
+}
+
+export interface WorkloadResult {
+  readonly id: string
+  readonly title: string
+  readonly unit: Unit
+  readonly targets: readonly Target[]
+  /** In the order of the rounds. */
+  readonly samples: Readonly<Partial<Record<ContenderId, readonly number[]>>>
+}
+
+/** Units of which less is better; they are shown as they are, not as ratios. */
+const COSTS: readonly Unit[] = ['ms', 'MiB']
+
+export function isCost({ unit }: WorkloadResult): boolean {
+  return COSTS.includes(unit)
+}
+
+export function figures({ samples }: WorkloadResult, id: ContenderId): Summary | null {
+  const values = samples[id]
+  return values === undefined ? null : summarize(values)
+}
+
+/** How many times as fast as `reference` a contender is; null where one of them was not measured, or for a cost. */
+export function speedup(
+  result: WorkloadResult,
+  id: ContenderId,
+  reference: ContenderId = 'qemu',
+): Summary | null {
+  const values = result.samples[id]
+  const others = result.samples[reference]
+  return values === undefined || others === undefined || isCost(result) ? null : ratio(values, others)
+}
+
+export interface Verdict {
+  /** "≥ 2.5 × QEMU" */
+  readonly wanted: string
+  readonly met: boolean
+  /** What was measured, where the columns of the table do not show it. */
+  readonly measured: string
+}
+
+/** Null where a side was not measured. */
+export function judge(result: WorkloadResult, target: Target): Verdict | null {
+  if ('times' in target) {
+    const reached = speedup(result, 'rawmount', target.of)
+    if (reached === null) return null
+    return {
+      wanted: `≥ ${target.times} × ${LABELS[target.of]}`,
+      met: reached.median >= target.times,
+      measured: target.of === 'qemu' ? '' : `${reached.median.toFixed(2)} ×`,
+    }
+  }
+  const value = figures(result, 'rawmount')
+  if (value === null) return null
+  return 'below' in target
+    ? { wanted: `< ${target.below} ${result.unit}`, met: value.median < target.below, measured: '' }
+    : { wanted: `≤ ${target.upTo} ${result.unit}`, met: value.median <= target.upTo, measured: '' }
+}
