@@ -92,7 +92,11 @@ function create(path: string, overwrite: boolean, host: StorageHost): StorageFil
         options,
       )
     }
-    throw new ImageError('IO', `${path}: cannot be created: ${describeErrno(error.errno)}; check the directory`, options)
+    throw new ImageError(
+      'IO',
+      `${path}: cannot be created: ${describeErrno(error.errno)}; check the directory`,
+      options,
+    )
   }
 }
 

@@ -3,6 +3,7 @@ import { type OpenImage, openImage } from '../disk/open.js'
 import { ImageError } from '../errors.js'
 import { createCounters } from '../fuse/counters.js'
 import { checkMountpoint, cleanStale } from '../fuse/mountpoint.js'
+import { becomeIoFlusher } from '../libc/process.js'
 import { TextSlots } from '../shared/text-slots.js'
 import { CommitTimer } from './commit-timer.js'
 import { DiskFile } from './disk-file.js'
@@ -28,6 +29,8 @@ export interface RunningMount {
  * `report`, a line at a time. Throws ImageError, with nothing left behind, when the mount cannot be made.
  */
 export async function startMount(asked: MountOptions, report: (line: string) => void): Promise<RunningMount> {
+  // Before the workers start, which inherit it.
+  if (!becomeIoFlusher()) debug('not permitted to become an I/O flusher; going on without')
   cleanStale(asked.mountpoint)
   const options = { ...asked, mountpoint: checkMountpoint(asked.mountpoint) }
   const image = openImage(options.image, {
@@ -97,7 +100,9 @@ function stopper(transport: Transport, report: (line: string) => void): () => vo
     try {
       await transport.unmount(false)
     } catch (error) {
-      report(`${(error as Error).message}; it ends when the last user is gone, a second signal ends it at once`)
+      report(
+        `${(error as Error).message}; it ends when the last user is gone, a second signal ends it at once`,
+      )
       await transport.unmount(true)
     }
   }
