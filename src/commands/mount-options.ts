@@ -29,6 +29,7 @@ export function mountOptions(image: string, mountpoint: string, given: Values): 
     commitInterval: values.commitInterval,
     metadataCache: values.metadataCache,
     backing: values.backing,
+    nonempty: values.nonempty,
     allowOther: values.allowOther,
     uid: null,
     gid: null,

@@ -68,6 +68,7 @@ export const mount = command({
     ),
     metadataCache: size('metadata-cache', 'SIZE', MiB, 32 * MiB, 'memory for tables of the image'),
     backing,
+    nonempty: flag('nonempty', 'mount on a directory that is not empty; its files are hidden meanwhile'),
     allowOther: flag(
       'allow-other',
       'let other users in, root too (needs user_allow_other in /etc/fuse.conf, or root)',

@@ -17,7 +17,9 @@ const LOCK = 0
 const BEGUN = 1
 const FINISHED = 2
 const FAILED = 3
-const WORDS = 4
+/** 1 = something was written that no commit has begun to make durable. */
+const WRITTEN = 4
+const WORDS = 5
 
 export class Committer {
   private readonly words: Int32Array
@@ -39,6 +41,16 @@ export class Committer {
   /** Commits since the image was opened. */
   get commits(): number {
     return atomics.load(this.words, FINISHED)
+  }
+
+  /** Called after each write, so that a commit that began before it completed does not count for it. */
+  markWritten(): void {
+    if (atomics.load(this.words, WRITTEN) === 0) atomics.store(this.words, WRITTEN, 1)
+  }
+
+  /** False when a commit would make nothing durable that is not. */
+  get isNeeded(): boolean {
+    return atomics.load(this.words, WRITTEN) !== 0 || this.driver.pending() > 0
   }
 
   /** Returns when everything written before the call is durable. */
@@ -67,6 +79,7 @@ export class Committer {
 
   private run(act: () => void): void {
     const number = atomics.add(this.words, BEGUN, 1) + 1
+    atomics.store(this.words, WRITTEN, 0)
     try {
       act()
     } catch (error) {
@@ -75,6 +88,7 @@ export class Committer {
       }
       // A commit that failed did nobody's work: the counts agree again, and the next one is a new one.
       atomics.store(this.words, BEGUN, number - 1)
+      atomics.store(this.words, WRITTEN, 1)
       throw error
     }
     atomics.store(this.words, FINISHED, number)

@@ -58,12 +58,14 @@ export class Disk {
   write(offset: number, length: number, buffer: IoBuffer, at: number): void {
     this.checkRange(offset, length)
     this.writer().write(offset, length, buffer, at)
+    this.committer!.markWritten()
   }
 
   /** The range reads as zeros from now on, and gives its storage back where the format can; durable like a write. */
   zero(offset: number, length: number): void {
     this.checkRange(offset, length)
     this.writer().zero(offset, length)
+    this.committer!.markWritten()
   }
 
   /** Returns when everything written before the call is durable. Nothing to do on a read-only disk. */
@@ -74,6 +76,11 @@ export class Disk {
   /** The last flush; the image is left as cleanly closed. No thread may use the disk afterwards. */
   finish(): void {
     this.committer?.finish()
+  }
+
+  /** True when something was written that no flush has begun to make durable. */
+  get needsFlush(): boolean {
+    return this.committer?.isNeeded ?? false
   }
 
   /** Changes of metadata that a flush would write; 0 on a read-only disk. */

@@ -4,8 +4,8 @@ import type { Disk } from '../disk/disk.js'
 const debug = createDebug('rawmount:mount')
 
 /**
- * Commits what is pending every `seconds`, so that a power cut costs at most that much of what nobody flushed; once
- * more when a period passed without commits, which lets the format note in its header that it is at rest.
+ * Flushes every `seconds` if anything was written, so that a power cut costs at most that much of what nobody flushed;
+ * once more when a period passed without writes, which lets the format note in its header that it is at rest.
  */
 export class CommitTimer {
   private readonly timer: NodeJS.Timeout
@@ -26,11 +26,11 @@ export class CommitTimer {
 
   private tick(): void {
     const { disk } = this
-    const busy = disk.pending() > 0
+    const busy = disk.needsFlush
     if (!busy && disk.commits === this.commitsSeen) return
     try {
       disk.flush()
-      // The commit that found nothing pending is the last one until something is.
+      // The commit that found nothing to do is the last one until something is.
       if (!busy) this.commitsSeen = disk.commits
       this.failed = false
     } catch (error) {

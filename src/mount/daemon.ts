@@ -32,7 +32,7 @@ export async function startMount(asked: MountOptions, report: (line: string) => 
   // Before the workers start, which inherit it.
   if (!becomeIoFlusher()) debug('not permitted to become an I/O flusher; going on without')
   cleanStale(asked.mountpoint)
-  const options = { ...asked, mountpoint: checkMountpoint(asked.mountpoint) }
+  const options = { ...asked, mountpoint: checkMountpoint(asked.mountpoint, asked.nonempty) }
   const image = openImage(options.image, {
     writable: !options.readOnly,
     format: options.format,

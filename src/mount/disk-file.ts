@@ -88,7 +88,7 @@ export class DiskFile implements FileNode {
 
   /** With the last handle gone, what was written becomes durable without waiting for the timer. */
   release(): void {
-    if (atomics.add(this.handles, 0, -1) === 1 && this.disk.pending() > 0) this.disk.flush()
+    if (atomics.add(this.handles, 0, -1) === 1 && this.disk.needsFlush) this.disk.flush()
   }
 
   sync(): void {

@@ -17,6 +17,7 @@ export async function serveThroughLibfuse(
     fsname: options.image,
     readOnly: options.readOnly,
     allowOther: options.allowOther,
+    extraOptions: options.nonempty ? ['nonempty'] : [],
     counters: new Counters(tree.counters, 0),
   })
   return {

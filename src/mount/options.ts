@@ -20,6 +20,8 @@ export interface MountOptions {
   /** Bytes. */
   readonly metadataCache: number
   readonly backing: BackingPolicy
+  /** The mount point may have files in it, which are hidden meanwhile. */
+  readonly nonempty: boolean
   readonly allowOther: boolean
   /** Owner and permissions of what is shown; null: who mounts, and 0600 or 0400. */
   readonly uid: number | null

@@ -31,6 +31,23 @@ for (const [name, spec] of Object.entries({ raw: rawSpec(1 << 20), QED })) {
     disk.close()
   })
 
+  test(`${name}: a flush is needed after a write, also one in place, and not after a flush`, t => {
+    const { storage, disk } = open(spec)
+    const { image } = disk
+    t.false(image.disk.needsFlush)
+    for (let n = 0; n < 2; n++) {
+      disk.write(0, new Uint8Array(4096))
+      t.true(image.disk.needsFlush)
+      disk.flush()
+      t.false(image.disk.needsFlush)
+    }
+    disk.write(0, new Uint8Array(4096))
+    storage.failNext('sync', errno.EIO)
+    t.throws(() => disk.flush())
+    t.true(image.disk.needsFlush)
+    t.throws(() => disk.close())
+  })
+
   test(`${name}: a write in place is one call`, t => {
     const { storage, disk } = open(spec)
     disk.write(0, new Uint8Array(8192))

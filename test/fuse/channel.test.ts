@@ -18,6 +18,8 @@ function setup(t: ExecutionContext) {
   })
   const [sleeping, looking] = pairs
   fcntl(looking[1], F_SETFL, O_NONBLOCK)
+  // A reply that went astray is an error here, not a wait without end.
+  for (const [kernel] of pairs) fcntl(kernel, F_SETFL, O_NONBLOCK)
   const shared = createSessionWords()
   const channel = new DeviceChannel({ sleeping: sleeping[1], looking: looking[1] }, shared)
   return { channel, shared: new Int32Array(shared), sleeping: sleeping[0], looking: looking[0] }

@@ -250,6 +250,21 @@ test('a mount point that cannot be used is refused in one line, with nothing lef
   t.deepEqual(await readdir(full), ['something'])
 })
 
+for (const transport of ['kernel', 'libfuse'] as const) {
+  test(`with -o nonempty a directory with files serves as a mount point, and shows them again, through ${transport}`, async t => {
+    if (lacks(t, 'root')) return
+    const work = await scratch(t)
+    const image = await work.create('disk.qed', '16M')
+    const full = await work.directory('full')
+    await writeFile(`${full}/something`, '')
+    const mounted = await work.rawmount('mount', '--transport', transport, '-o', 'nonempty', image, full)
+    t.is(mounted.code, 0, mounted.stderr)
+    t.deepEqual((await readdir(full)).sort(), ['.rawmount', 'disk.raw'])
+    t.is((await work.rawmount('umount', full)).code, 0)
+    t.deepEqual(await readdir(full), ['something'])
+  })
+}
+
 test('a mount point that is used already is refused, and stays as it is', async t => {
   if (lacks(t, 'root')) return
   const work = await scratch(t)
