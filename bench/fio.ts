@@ -7,8 +7,6 @@ export interface FioJob {
   readonly jobs?: number
   /** Through the page cache of the mounted file, instead of O_DIRECT. */
   readonly buffered?: boolean
-  /** One pass over the file, instead of as much as can be done in the time. */
-  readonly onePass?: boolean
   /** An fsync at the end, in the measured time. */
   readonly endFsync?: boolean
   /** A log of writes to replay, until its end or the end of the time. */
@@ -44,11 +42,11 @@ export function fioArguments(job: FioJob, { path, direct, seconds, seed }: FioRu
     invalidate: 0,
     fallocate: 'none',
     allow_file_create: 0,
+    runtime: `${Math.round(seconds * 1000)}ms`,
     end_fsync: job.endFsync ? 1 : 0,
   }
-  if (!job.onePass) options.runtime = `${Math.round(seconds * 1000)}ms`
   if (job.replay !== undefined) options.read_iolog = job.replay
-  else if (!job.onePass) {
+  else {
     options.time_based = 1
     options.norandommap = 1
     options.ramp_time = `${RAMP * 1000}ms`

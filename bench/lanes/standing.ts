@@ -21,7 +21,6 @@ export async function standing(
   await images.warm(image)
   const { path, stop } = await bench.serve(contender, image)
   const writes = job.rw === 'write' || job.rw === 'randwrite'
-  if (job.buffered) await images.warm(path)
   return {
     async measure(round) {
       if (writes) await run('sync', [path])

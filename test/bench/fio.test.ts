@@ -12,9 +12,11 @@ test('a contender without O_DIRECT never gets it', t => {
   t.true(fioArguments({ rw: 'read', blockSize: '1M' }, { ...how, direct: false }).includes('--direct=0'))
 })
 
-test('one pass has no time limit', t => {
-  const args = fioArguments({ rw: 'read', blockSize: '1M', onePass: true }, how)
-  t.false(args.some(argument => /^--(runtime|time_based|ramp_time)/.test(argument)))
+test('a log is replayed once, anything else repeated until the time is over', t => {
+  const replay = fioArguments({ rw: 'randwrite', blockSize: '4k', replay: '/log' }, how)
+  t.true(replay.includes('--read_iolog=/log'))
+  t.false(replay.some(argument => argument.startsWith('--time_based')))
+  t.true(fioArguments({ rw: 'randwrite', blockSize: '4k' }, how).includes('--time_based=1'))
 })
 
 const direction = (iops: number, bytes: number, operations: number) => ({

@@ -125,13 +125,19 @@ test('table_size=1 works, with a warning that QEMU will not open it', async t =>
   t.regex(stderr, /^rawmount: warning: .*a\.qed.*QEMU.*table_size=1/)
 })
 
+test('a size that is no whole sector is rounded up, as qemu-img does', async t => {
+  const work = await scratch(t)
+  const { code, stdout } = await work.rawmount('create', '-f', 'qed', work.join('odd.qed'), '1000')
+  t.is(code, 0)
+  t.regex(stdout, /size=1024/)
+})
+
 const IMPOSSIBLE: [string, string[], ...string[]][] = [
   ['no size', [], 'a size is needed'],
   ['a size that is no number', ['many'], 'many', '10G'],
   ['a negative size', ['--', '-5'], '-5'],
   ['a size beyond 2^53', ['9223372036854775807'], '9223372036854775807'],
   ['a size with an unknown suffix', ['1Z'], '1Z'],
-  ['half a sector', ['1000'], '1000', '512'],
   ['more than the tables can map', ['-o', 'cluster_size=4K,table_size=1', '2G'], 'map'],
   ['a cluster size that is no power of two', ['-o', 'cluster_size=5000', '1M'], '5000'],
   ['a cluster size of 0', ['-o', 'cluster_size=0', '1M'], 'cluster_size'],
