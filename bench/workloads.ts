@@ -71,6 +71,10 @@ export const WORKLOADS: readonly Workload[] = [
     [overQemu(2), { times: 0.7, of: 'bare' }],
     { backed: true },
   ),
+  allocatingWrites('allocate-4k-backed-fsync', '… and an fsync at the end', [], {
+    backed: true,
+    endFsync: true,
+  }),
   {
     id: 'mount',
     title: 'time to mount, full image',
@@ -112,9 +116,9 @@ function inPlace(id: string, title: string, unit: 'IOPS' | 'MB/s', target: Targe
 
 function allocatingWrites(id: string, title: string, targets: Target[], how: Allocating): Workload {
   const open: LaneOf = (bench, contender) => allocating(bench, contender, how)
-  const all: Workload['lanes'] = how.backed
-    ? new Map([['bare', bareLoop], ...lanes(QED_CONTENDERS, open)])
-    : lanes(ALL_CONTENDERS, open)
+  if (!how.backed) return { id, title, unit: 'IOPS', targets, lanes: lanes(ALL_CONTENDERS, open) }
+  const served = lanes(QED_CONTENDERS, open)
+  const all = how.endFsync ? served : new Map([['bare' as ContenderId, bareLoop], ...served])
   return { id, title, unit: 'IOPS', targets, lanes: all }
 }
 
