@@ -25,7 +25,7 @@ export function describeMachine(directory: string): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: field(readText('/etc/os-release'), /^PRETTY_NAME="?(.*?)"?$/m) ?? 'Linux',
     kernel: release(),
-    fileSystem: output('stat', '--file-system', '--format=%T', directory),
+    fileSystem: output('findmnt', '--noheadings', '--output', 'FSTYPE', '--target', directory),
     loadAtStart: loadavg()[0]!,
     versions: {
       node: process.versions.node,

@@ -93,33 +93,42 @@ class Axis {
 function groupOfBars(result: WorkloadResult, axis: Axis, top: number): string[] {
   const middle = top + (BARS.length * BAR) / 2
   const drawn = [text(LEFT - 14, middle + 4, result.title, { anchor: 'end' })]
+  const marks = result.targets
+    .filter(target => 'times' in target && target.of === 'qemu')
+    .map(target => axis.x('times' in target ? target.times : 1))
   BARS.forEach(({ id, color }, index) => {
     const summary = speedup(result, id)
-    if (summary !== null) drawn.push(...bar(summary, axis, top + index * BAR, color, id === 'rawmount'))
+    if (summary === null) return
+    const strong = id === 'rawmount'
+    drawn.push(...bar(summary, axis, top + index * BAR, { color, strong, marks: strong ? marks : [] }))
   })
-  for (const target of result.targets) {
-    if (!('times' in target) || target.of !== 'qemu') continue
-    const x = axis.x(target.times)
-    drawn.push(line(x, top - 3, x, top + BAR + 1, TARGET, 3))
-  }
+  for (const x of marks) drawn.push(line(x, top - 3, x, top + BAR + 1, TARGET, 3))
   return drawn
+}
+
+interface BarStyle {
+  readonly color: string
+  readonly strong: boolean
+  /** Where targets are drawn, which the figure must not hide. */
+  readonly marks: readonly number[]
 }
 
 function bar(
   { median, min, max }: Summary,
   axis: Axis,
   top: number,
-  color: string,
-  strong: boolean,
+  { color, strong, marks }: BarStyle,
 ): string[] {
   const [one, end] = [axis.x(1), axis.x(median)]
   const middle = top + BAR / 2 - 0.5
   const label = `${median.toFixed(median < 10 ? 1 : 0)} ×`
+  // Beside the spread, beside the line of QEMU for who is slower, and beside a target.
+  let x = Math.max(axis.x(max), one) + 6
+  for (const mark of marks) if (mark > x - 6 && mark < x + 36) x = mark + 6
   return [
     `<rect class="bar" x="${round(Math.min(one, end))}" y="${top}" width="${round(Math.abs(end - one))}" height="${BAR - 2}" fill="${color}"/>`,
     line(axis.x(min), middle, axis.x(max), middle, INK, 1),
-    // Beside the spread, and beside the line of QEMU for who is slower.
-    text(Math.max(axis.x(max), one) + 6, top + BAR - 3, label, {
+    text(x, top + BAR - 3, label, {
       size: 11,
       weight: strong ? 600 : 400,
       halo: true,

@@ -71,7 +71,7 @@ export const WORKLOADS: readonly Workload[] = [
     [overQemu(2), { times: 0.7, of: 'bare' }],
     { backed: true },
   ),
-  allocatingWrites('allocate-4k-backed-fsync', '… and an fsync at the end', [], {
+  allocatingWrites('allocate-4k-backed-fsync', 'the same, with an fsync at the end', [], {
     backed: true,
     endFsync: true,
   }),

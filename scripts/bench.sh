@@ -7,7 +7,7 @@ source "$(dirname "$0")/setup.sh"
 
 require_node
 is_root || fail 'The benchmark mounts as root does: sudo npm run bench'
-install_tools qemu-img qemu-io qemu-storage-daemon fio fusermount3 libfuse.so.2 || exit 1
+install_tools qemu-img qemu-io qemu-storage-daemon fio fusermount3 findmnt libfuse.so.2 || exit 1
 require_fuse
 install_node_modules
 build

@@ -91,9 +91,8 @@ async function serve(options: MountOptions, image: OpenImage): Promise<Transport
 
 function stopper(transport: Transport, report: (line: string) => void): () => void {
   let asked = 0
-  return async () => {
-    asked++
-    if (asked > 1) {
+  const stop = async (): Promise<void> => {
+    if (asked++ > 0) {
       transport.abort()
       return
     }
@@ -105,6 +104,12 @@ function stopper(transport: Transport, report: (line: string) => void): () => vo
       )
       await transport.unmount(true)
     }
+  }
+  return () => {
+    stop().catch(error => {
+      debug('%O', error)
+      report((error as Error).message)
+    })
   }
 }
 

@@ -67,5 +67,18 @@ export function renderStatus(facts: StatusFacts, disk: Disk, counters: SharedArr
     errors,
     metadata: { pending: disk.pending(), commits: disk.commits },
   }
-  return `${JSON.stringify(status, null, 2)}\n`
+  return `${alignNumbers(JSON.stringify(status, null, 2))}\n`
 }
+
+/**
+ * Every number as wide as the widest can be. Programs ask for a file's size first and then read as many bytes: counters
+ * that grow a digit in between must not cut the text.
+ */
+function alignNumbers(json: string): string {
+  return json.replace(
+    /: (\d+)(,?)$/gm,
+    (_, digits: string, comma: string) => `: ${digits.padStart(WIDEST)}${comma}`,
+  )
+}
+
+const WIDEST = `${Number.MAX_SAFE_INTEGER}`.length

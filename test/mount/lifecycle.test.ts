@@ -190,6 +190,7 @@ test('a second SIGTERM cuts off who still uses the mount, and closes the image',
   await writeFile(mounted.disk, Buffer.alloc(MiB, 4), { flag: 'r+', flush: true })
   // Another process: this one must not have files open in a mount that is torn down.
   const holder = work.start('tail', '-f', mounted.disk)
+  const released = once(holder, 'close')
   await until(async () => (await openFiles(holder.pid!)).includes(mounted.disk))
   process.kill(pid, 'SIGTERM')
   await until(async () => (await mountpointsBelow(work.path)).length === 0)
@@ -197,7 +198,7 @@ test('a second SIGTERM cuts off who still uses the mount, and closes the image',
   process.kill(pid, 'SIGTERM')
   await until(async () => !existsSync(`/proc/${pid}`) || (await isZombie(pid)))
   holder.kill('SIGKILL')
-  await once(holder, 'close')
+  await released
   t.false(await needsCheck(image))
   const again = await work.mount(image)
   t.true((await readFile(again.disk)).subarray(0, MiB).equals(Buffer.alloc(MiB, 4)))

@@ -1,6 +1,7 @@
 import * as atomics from '../../shared/atomics.js'
 import { Mutex } from '../../shared/mutex.js'
 import type { StorageFile } from '../../storage/storage-file.js'
+import { FreeClusters } from './free-clusters.js'
 import { Geometry, type Shape } from './geometry.js'
 
 /**
@@ -12,6 +13,7 @@ import { Geometry, type Shape } from './geometry.js'
  *   index    slice number → slot + 1 of the arena, 0 = not cached
  *   slots    per slot of the arena: owner, generation, dirty sectors … (l2-cache.ts)
  *   arena    the entries, slot after slot
+ *   free     clusters that were handed out and taken back (free-clusters.ts)
  *
  * Everything but the `used` bits is written under `mutex` only; `needCheck` by whoever commits.
  */
@@ -28,6 +30,7 @@ export interface QedDescription {
   readonly index: SharedArrayBuffer
   readonly slots: SharedArrayBuffer
   readonly arena: SharedArrayBuffer
+  readonly free: SharedArrayBuffer
 }
 
 /** Words of `control`. The mutex has a cache line of its own. */
@@ -103,6 +106,7 @@ export function describeState(
     index: words(geometry.slices),
     slots: words(slots * Slot.length),
     arena: words(slots * geometry.sliceEntries),
+    free: FreeClusters.allocate(),
   }
 }
 
@@ -118,6 +122,7 @@ export class QedState {
   readonly index: Int32Array
   readonly slots: Int32Array
   readonly arena: Uint32Array
+  readonly free: FreeClusters
   readonly slotCount: number
   readonly mutex: Mutex
   readonly cutCluster: number
@@ -136,6 +141,7 @@ export class QedState {
     this.index = new Int32Array(description.index)
     this.slots = new Int32Array(description.slots)
     this.arena = new Uint32Array(description.arena)
+    this.free = new FreeClusters(description.free)
     this.slotCount = this.slots.length / Slot.length
     this.mutex = new Mutex(this.control, Word.mutex, `metadata of ${file.path}`)
   }

@@ -28,23 +28,29 @@ export class WritableQedDriver extends QedDriver implements WritableDriver {
     const { clusterSize, sliceSpan } = this.geometry
     this.checkAligned(offset)
     const span = Math.min(length, this.size - offset, sliceSpan - (offset % sliceSpan))
-    const { numbers, mutex } = this.state
+    const { free, mutex } = this.state
     mutex.lock()
     try {
-      const next = atomics.loadUnsigned(numbers, Word.next)
-      const high = atomics.loadUnsigned(numbers, Word.high)
-      const fresh = next >= high
-      let count = Math.ceil(span / clusterSize)
-      // What was handed out before and taken back comes alone: `fresh` is one answer for the whole place.
-      if (!fresh) count = Math.min(count, high - next)
-      this.handOut(next, count)
+      const again = free.take()
+      const wanted = Math.ceil(span / clusterSize)
+      // What was handed out before and taken back comes by itself: `fresh` is one answer for the whole place.
+      const count = again === 0 ? this.countAtEnd(wanted) : 1
+      const first = again === 0 ? atomics.loadUnsigned(this.state.numbers, Word.next) : again
+      place.fresh = first >= atomics.loadUnsigned(this.state.numbers, Word.high)
+      if (again === 0) this.handOut(first, count)
       place.file = this.file
-      place.offset = next * clusterSize
+      place.offset = first * clusterSize
       place.length = Math.min(span, count * clusterSize)
-      place.fresh = fresh
     } finally {
       mutex.unlock()
     }
+  }
+
+  /** How many of the `wanted` next clusters are alike: all handed out before, or none. */
+  private countAtEnd(wanted: number): number {
+    const { numbers } = this.state
+    const handedOut = atomics.loadUnsigned(numbers, Word.high) - atomics.loadUnsigned(numbers, Word.next)
+    return handedOut > 0 ? Math.min(wanted, handedOut) : wanted
   }
 
   /** Throws ENOSPC or EIO before anything was changed. */
@@ -64,14 +70,16 @@ export class WritableQedDriver extends QedDriver implements WritableDriver {
     }
   }
 
-  /** The last that was handed out is handed out again; anything else is lost to the file, a leaked cluster. */
+  /** Its clusters are handed out again: at the end of the file by moving the pointer back, others by a list. */
   abandon(place: Place): void {
     const { clusterSize } = this.geometry
     const first = place.offset / clusterSize
-    const { numbers, mutex } = this.state
+    const { free, numbers, mutex } = this.state
     mutex.lock()
-    const isLast = first + Math.ceil(place.length / clusterSize) === atomics.loadUnsigned(numbers, Word.next)
-    if (isLast) atomics.storeUnsigned(numbers, Word.next, first)
+    for (let i = Math.ceil(place.length / clusterSize) - 1; i >= 0; i--) free.put(first + i)
+    let next = atomics.loadUnsigned(numbers, Word.next)
+    while (free.remove(next - 1)) next--
+    atomics.storeUnsigned(numbers, Word.next, next)
     mutex.unlock()
   }
 
