@@ -135,9 +135,10 @@ test('clusters taken back in any order leave no leak when they end the file', t 
   const places = [0, 1, 2, 3].map(n => {
     const place = new Place()
     driver.allocate(n * CLUSTER, CLUSTER, place)
+    // The first takes a table, too, before the others.
+    if (n === 0) driver.publish(0, place)
     return place
   })
-  driver.publish(0, places[0]!)
   for (const n of [2, 1, 3]) driver.abandon(places[n]!)
   driver.finish()
   t.is(qed.check!(file, 'none').leaks, 0)
