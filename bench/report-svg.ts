@@ -36,6 +36,7 @@ export function chart(results: Results): string {
   const height = TOP + groups.length * GROUP + BOTTOM
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="13">`,
+    '<title>Speed of rawmount beside QEMU’s FUSE export, workload by workload</title>',
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     text(24, 32, 'Speed as a multiple of qemu-storage-daemon --export fuse', { size: 18, weight: 600 }),
     text(

@@ -31,10 +31,9 @@ rawmount() { as_user ./node package/dist/src/commands/main.js "$@"; }
 rawmount mount $OPTIONS image/disk.qed mnt
 findmnt --noheadings --raw --output FSTYPE,SOURCE mnt
 as_user stat --format '%u:%g %a %s' mnt/disk.raw
-head -c 100000 /dev/urandom > /dev/shm/unprivileged
-as_user dd if=/dev/shm/unprivileged of=mnt/disk.raw conv=notrunc,fsync status=none
-as_user head -c 100000 mnt/disk.raw | cmp - /dev/shm/unprivileged && echo same
-rm /dev/shm/unprivileged
+head -c 100000 /dev/urandom > data
+as_user dd if=data of=mnt/disk.raw conv=notrunc,fsync status=none
+as_user head -c 100000 mnt/disk.raw | cmp - data && echo same
 cat mnt/disk.raw 2> /dev/null | head -c 1 | wc -c
 rawmount umount mnt
 findmnt mnt || echo unmounted

@@ -44,6 +44,7 @@ async function approved(work: Scratch, image: string, model: Buffer): Promise<vo
 }
 
 for (const transport of TRANSPORTS) {
+  // Above 4095 clusters, 16 MiB with the smallest ones, qemu-img check counts a leaked cluster that is not there.
   for (const options of [
     'cluster_size=4K,table_size=2',
     'cluster_size=64K',
@@ -53,8 +54,8 @@ for (const transport of TRANSPORTS) {
       if (lacks(t, ...NEEDS[transport], ...QEMU)) return
       const work = await scratch(t)
       const random = seeded(t)
-      const image = await work.create('disk.qed', '-o', options, '24M')
-      const model = Buffer.alloc(24 * MiB)
+      const image = await work.create('disk.qed', '-o', options, '12M')
+      const model = Buffer.alloc(12 * MiB)
       for (let round = 0; round < 2; round++) {
         const mounted = await work.mount(image, '--transport', transport)
         await scribble(mounted.disk, model, random, transport === 'kernel')
