@@ -24,5 +24,6 @@ export function roundDown(value: number, unit: number): number {
 }
 
 export function isPowerOfTwo(value: number): boolean {
-  return Number.isSafeInteger(value) && value > 0 && Number.isInteger(Math.log2(value))
+  // log2 alone is not exact: 2^50 + 1 has the same as 2^50.
+  return Number.isSafeInteger(value) && value > 0 && 2 ** Math.round(Math.log2(value)) === value
 }
