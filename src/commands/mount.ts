@@ -15,7 +15,12 @@ export async function run({ values, operands }: Given<typeof mount>): Promise<nu
   }
   const { startMount } = await import('../mount/daemon.js')
   const { stopOnSignals } = await import('../mount/signals.js')
-  const mounted = await startMount(options, line => process.stderr.write(`rawmount: ${line}\n`))
+  const { dieOfUncaughtErrors } = await import('../mount/last-resort.js')
+  const report = (line: string): void => {
+    process.stderr.write(`rawmount: ${line}\n`)
+  }
+  const mounted = await startMount(options, report)
+  dieOfUncaughtErrors(report)
   stopOnSignals(mounted)
   // Not left to the event loop: a handle of libfuse, which nobody can close, would keep it turning.
   process.exit(await mounted.finished)

@@ -1,5 +1,6 @@
 import { ImageError } from '../errors.js'
 import { startMount } from './daemon.js'
+import { dieOfUncaughtErrors } from './last-resort.js'
 import type { LaunchReply } from './launch.js'
 import type { MountOptions } from './options.js'
 import { stopOnSignals } from './signals.js'
@@ -8,6 +9,7 @@ import { stopOnSignals } from './signals.js'
 process.once('message', async options => {
   try {
     const mount = await startMount(options as MountOptions, () => {})
+    dieOfUncaughtErrors(() => {})
     stopOnSignals(mount)
     // Should the launcher be gone already, the mount is there all the same.
     process.send?.({ mounted: true } satisfies LaunchReply, () => process.channel?.unref())

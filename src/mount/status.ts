@@ -38,7 +38,8 @@ export function statusFacts(
     mountpoint: options.mountpoint,
     transport,
     threads: transport === 'kernel' ? options.threads : 1,
-    cache: options.cache,
+    // libfuse 2 has no other.
+    cache: transport === 'kernel' ? options.cache : 'writethrough',
     readOnly: options.readOnly,
     mounted: new Date(mounted).toISOString(),
     chain: chain.map(({ path, format, size, info, backingName }) => ({
