@@ -106,7 +106,7 @@ export class WritePath {
       file!.write(buffer, at, count, offset)
     } else if (length <= scratch.length && count <= COPY_LIMIT) {
       below.read(1, start, length, scratch, 0)
-      scratch.bytes.set(buffer.bytes.subarray(at, at + count), head)
+      scratch.copyFrom(buffer, at, count, head)
       file!.write(scratch, 0, length, offset)
     } else {
       this.copyUp(start, 0, head)

@@ -1,4 +1,6 @@
-import { addressOf } from './library.js'
+import { addressOf, declare } from './library.js'
+
+const memcpy = declare('intptr_t memcpy(intptr_t target, intptr_t source, size_t length)')
 
 /**
  * Memory that system calls read and write by address: made once per thread and purpose, then reused for every
@@ -20,5 +22,13 @@ export class IoBuffer {
     this.view = new DataView(backing)
     this.length = backing.byteLength
     this.address = this.length === 0 ? 0 : addressOf(this.bytes)
+  }
+
+  /** Copies between two buffers without making views of them. Throws RangeError beyond either's end. */
+  copyFrom(source: IoBuffer, from: number, length: number, at: number): void {
+    const fits =
+      from >= 0 && at >= 0 && length >= 0 && from + length <= source.length && at + length <= this.length
+    if (!fits) throw new RangeError(`cannot copy ${length} bytes from ${from} to ${at}`)
+    memcpy(this.address + at, source.address + from, length)
   }
 }
