@@ -281,13 +281,17 @@ test.serial('kernel, writeback: what was just written is never taken for a hole'
   const { served } = await startServer(t)
   // Written, not flushed, and asked for through another descriptor.
   const script = `
-import os, sys
+import os, sys, time
 writer = os.open(sys.argv[1], os.O_RDWR)
 reader = os.open(sys.argv[1], os.O_RDONLY)
 os.pwrite(writer, b'x' * 4096, 1 << 20)
 assert os.lseek(reader, 0, os.SEEK_DATA) <= 1 << 20
 assert os.lseek(reader, 0, os.SEEK_HOLE) >= (1 << 20) + 4096
 os.close(writer)
+# The kernel sends RELEASE after close() has returned: until it is here, everything is called data.
+deadline = time.monotonic() + 20
+while os.lseek(reader, 0, os.SEEK_DATA) == 0 and time.monotonic() < deadline:
+    time.sleep(0.01)
 print(os.lseek(reader, 0, os.SEEK_DATA))`
   t.is(await python(script, served.disk), `${MiB}\n`)
   await served.command('unmount')
