@@ -8,6 +8,11 @@ export function readU64(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_TO_32
 }
 
+/** As readU64, of a big-endian u64. */
+export function readU64BigEndian(view: DataView, at: number): number {
+  return view.getUint32(at) * TWO_TO_32 + view.getUint32(at + 4)
+}
+
 export function writeU64(view: DataView, at: number, value: number): void {
   view.setUint32(at, value % TWO_TO_32, true)
   view.setUint32(at + 4, Math.floor(value / TWO_TO_32), true)

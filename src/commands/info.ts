@@ -4,7 +4,7 @@ import { backingPath } from './backing-path.js'
 import type { Given } from './command.js'
 import { humanSize, humanSizeWithBytes } from './human-size.js'
 import { print, printJson } from './output.js'
-import { oneLine } from './report.js'
+import { oneLine, warn } from './report.js'
 import type { info } from './table.js'
 
 /** One image: what the chain knows, and its name as it is reached from the name that the user gave. */
@@ -26,6 +26,7 @@ function readChain(
   { format, backing, forceShare }: Given<typeof info>['values'],
 ): readonly ChainMember[] {
   const image = openImage(path, { format, backing, forceShare })
+  for (const warning of image.warnings) warn(warning)
   image.close()
   return image.chain
 }

@@ -13,6 +13,8 @@ export interface MapEntry {
   data: boolean
   /** Where it lies in the file of that image; null when it has no place there. */
   offset: number | null
+  /** The file that has the data of that image, when its own has not. */
+  dataFile: string | null
 }
 
 /** All extents from start to end, neighbours of one kind joined. */
@@ -37,12 +39,22 @@ function entryOf(extent: Extent, chain: OpenImage['chain']): MapEntry {
   const layer = chain[extent.depth]
   // QEMU counts what lies behind the end of a base to the image above it, and as not present.
   if (layer === undefined || start >= layer.size) {
-    return { start, length, depth: extent.depth - 1, present: false, zero: true, data: false, offset: null }
+    return {
+      start,
+      length,
+      depth: extent.depth - 1,
+      present: false,
+      zero: true,
+      data: false,
+      offset: null,
+      dataFile: null,
+    }
   }
   // Only of raw does QEMU say that a hole of the file is a zero of the disk.
   const zero = !extent.data || (extent.hole && layer.format === 'raw')
-  const offset = extent.data ? extent.fileOffset : null
-  return { start, length, depth: extent.depth, present: true, zero, data: !zero, offset }
+  const offset = extent.data && extent.fileOffset >= 0 ? extent.fileOffset : null
+  const dataFile = extent.data && extent.path !== layer.path ? extent.path : null
+  return { start, length, depth: extent.depth, present: true, zero, data: !zero, offset, dataFile }
 }
 
 function joins(before: MapEntry, next: MapEntry): boolean {

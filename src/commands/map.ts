@@ -3,7 +3,7 @@ import { backingPath } from './backing-path.js'
 import type { Given } from './command.js'
 import { type MapEntry, mapEntries } from './map-entries.js'
 import { print } from './output.js'
-import { oneLine } from './report.js'
+import { oneLine, warn } from './report.js'
 import type { map } from './table.js'
 
 /** Characters that are collected before they are written. */
@@ -13,6 +13,7 @@ export async function run({ values, operands }: Given<typeof map>): Promise<numb
   const [path = ''] = operands
   const { format, backing, forceShare } = values
   const image = openImage(path, { format, backing, forceShare })
+  for (const warning of image.warnings) warn(warning)
   try {
     const names = [path]
     for (const { backingName } of image.chain)
@@ -52,8 +53,9 @@ function* forPrograms(entries: Iterable<MapEntry>): Generator<string> {
 function* forPeople(entries: Iterable<MapEntry>, names: readonly string[]): Generator<string> {
   const row = (...cells: string[]) => `${cells.map(cell => cell.padEnd(15)).join(' ')} `
   yield `${row('Offset', 'Length', 'Mapped to')}File\n`
-  for (const { start, length, depth, data, offset } of entries) {
-    if (data) yield `${row(hex(start), hex(length), hex(offset!))}${oneLine(names[depth]!)}\n`
+  for (const { start, length, depth, data, offset, dataFile } of entries) {
+    const place = offset === null ? 'compressed' : hex(offset)
+    if (data) yield `${row(hex(start), hex(length), place)}${oneLine(dataFile ?? names[depth]!)}\n`
   }
 }
 

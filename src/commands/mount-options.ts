@@ -29,6 +29,8 @@ export function mountOptions(image: string, mountpoint: string, given: Values): 
     commitInterval: values.commitInterval,
     metadataCache: values.metadataCache,
     backing: values.backing,
+    allowDevices: values.allowDevices,
+    allowAddStorageCmd: values.allowAddStorageCmd,
     nonempty: values.nonempty,
     allowOther: values.allowOther,
     uid: null,

@@ -1,6 +1,7 @@
 import createDebug from 'debug'
 import type { Given } from './command.js'
 import { mountOptions } from './mount-options.js'
+import { warn } from './report.js'
 import type { mount } from './table.js'
 
 export async function run({ values, operands }: Given<typeof mount>): Promise<number> {
@@ -10,7 +11,8 @@ export async function run({ values, operands }: Given<typeof mount>): Promise<nu
   if (options.debug) createDebug.enable('rawmount:*')
   if (!options.foreground) {
     const { launchDaemon } = await import('../mount/launch.js')
-    await launchDaemon(options)
+    const { warnings } = await launchDaemon(options)
+    for (const warning of warnings) warn(warning)
     return 0
   }
   const { startMount } = await import('../mount/daemon.js')
@@ -20,6 +22,7 @@ export async function run({ values, operands }: Given<typeof mount>): Promise<nu
     process.stderr.write(`rawmount: ${line}\n`)
   }
   const mounted = await startMount(options, report)
+  for (const warning of mounted.warnings) warn(warning)
   dieOfUncaughtErrors(report)
   stopOnSignals(mounted)
   // Not left to the event loop: a handle of libfuse, which nobody can close, would keep it turning.

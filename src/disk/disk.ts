@@ -3,14 +3,15 @@ import { isWritable, type WritableDriver } from '../formats/driver.js'
 import type { IoBuffer } from '../libc/io-buffer.js'
 import { RangeLock } from '../shared/range-lock.js'
 import { Committer } from './committer.js'
+import type { DiskDescription } from './descriptions.js'
 import { type Extent, ExtentWalk } from './extents.js'
-import { attachLayer, type Layer, type LayerDescription } from './layer.js'
+import type { Layer } from './layer.js'
 import { ReadPath } from './read-path.js'
 import { WritePath } from './write-path.js'
 
 /**
  * The guest's disk: a chain of images seen as one range of bytes. An object belongs to one thread; describe() gives
- * a plain object to post to others, which attach() to the same disk. All calls are synchronous and may come from
+ * a plain object to post to others, which attach to the same disk (attach.ts). All calls are synchronous and may come from
  * all threads at once; overlapping writes end up as if one came after the other, sector by sector.
  *
  * Offsets and lengths are bytes, of any alignment, within `size` (else RangeError). Failures of the storage throw
@@ -38,11 +39,6 @@ export class Disk {
     this.writes = this.top && new WritePath(this.top, this.reads, new RangeLock(description.locks))
     this.committer = this.top && new Committer(description.commits, this.top, file.path)
     if (this.top !== null) this.top.commitForRoom = () => this.committer!.commit()
-  }
-
-  /** The disk in another thread. What it opens belongs to the process: only the opener closes it. */
-  static attach(description: DiskDescription): Disk {
-    return new Disk(description.layers.map(attachLayer), description)
   }
 
   describe(): DiskDescription {
@@ -101,7 +97,10 @@ export class Disk {
 
   /** Bytes of storage that the files of the chain occupy. */
   allocated(): number {
-    return this.layers.reduce((sum, { file }) => sum + file.allocated(), 0)
+    return this.layers.reduce(
+      (sum, { file, companion }) => sum + file.allocated() + (companion?.allocated() ?? 0),
+      0,
+    )
   }
 
   private writer(): WritePath {
@@ -113,12 +112,4 @@ export class Disk {
     if (offset >= 0 && length >= 0 && offset + length <= this.size) return
     throw new RangeError(`bytes ${offset}..${offset + length} are outside the disk's ${this.size}`)
   }
-}
-
-/** All that a thread needs to attach: plain data and SharedArrayBuffers. */
-export interface DiskDescription {
-  readonly writable: boolean
-  readonly layers: readonly LayerDescription[]
-  readonly locks: SharedArrayBuffer
-  readonly commits: SharedArrayBuffer
 }

@@ -11,9 +11,12 @@ export class Extent {
   present = false
   /** The layer that decides, 0 = the image itself; the one below the last when none does. */
   depth = 0
-  /** Where the bytes lie in that layer's file, and whether the file has a hole there; only with `data`. */
+  /** Where the bytes lie in that layer's file; only with `data`. -1: in it, but not as they are (compressed). */
   fileOffset = 0
+  /** Whether the file has a hole there; only with `data`. */
   hole = false
+  /** The name of that file: the image's, or its data file's. */
+  path = ''
 }
 
 /** Walks the whole chain, metadata only: no guest byte is read. One object per thread. */
@@ -45,8 +48,9 @@ export class ExtentWalk {
       out.present = true
       if (run.where === Where.data) {
         out.data = true
-        out.fileOffset = run.offset
-        within = this.splitAtHole(out, within)
+        out.fileOffset = run.file!.computed ? -1 : run.offset
+        out.path = run.file!.path
+        if (!run.file!.computed) within = this.splitAtHole(out, within)
       }
       break
     }

@@ -12,6 +12,18 @@ export const BACKING_POLICIES: readonly BackingPolicy[] = ['follow', 'same-dir',
 /** How many images a chain may have. */
 export const DEPTH_LIMIT = 10
 
+/** What a file is to the image that names it, and how another one is named. */
+interface Role {
+  readonly what: string
+  readonly change: string
+}
+
+const BACKING_FILE: Role = { what: 'backing file', change: 'rebase the image onto a file' }
+const DATA_FILE: Role = {
+  what: 'data file',
+  change: 'name another with "rawmount update IMAGE data_file=NAME"',
+}
+
 /**
  * The open gate: every file of a chain is opened here, the one the user names and those that headers name. An image
  * is input from a stranger: its header must not lead to a device, hang the open on a FIFO, go round in a circle, or,
@@ -37,7 +49,22 @@ export class OpenGate {
 
   /** The backing file `name` of the image at `imagePath`, read-only; `remaining` images may still follow. */
   openBacking(name: string, imagePath: string, remaining: number): { file: StorageFile; path: string } {
-    const who = `${imagePath}: backing file '${printable(name)}' `
+    return this.follow(BACKING_FILE, name, imagePath, false, remaining)
+  }
+
+  /** The file `name` that has the data of the image at `imagePath`. */
+  openData(name: string, imagePath: string, writable: boolean, remaining: number): StorageFile {
+    return this.follow(DATA_FILE, name, imagePath, writable, remaining).file
+  }
+
+  private follow(
+    { what, change }: Role,
+    name: string,
+    imagePath: string,
+    writable: boolean,
+    remaining: number,
+  ): { file: StorageFile; path: string } {
+    const who = `${imagePath}: ${what} '${printable(name)}' `
     if (this.policy === 'deny') {
       throw new ImageError(
         'REFUSED',
@@ -54,7 +81,7 @@ export class OpenGate {
     if (path === null) {
       throw new ImageError(
         'REFUSED',
-        `${who}is not the name of a file, and only files can be opened; rebase the image onto a file`,
+        `${who}is not the name of a file, and only files can be opened; ${change}`,
       )
     }
     const facts = this.inspect(path, who)
@@ -66,10 +93,7 @@ export class OpenGate {
     }
     const earlier = this.opened.get(facts.identity)
     if (earlier !== undefined) {
-      throw new ImageError(
-        'REFUSED',
-        `${who}leads back to ${earlier}: the chain is a circle; rebase the image onto another file`,
-      )
+      throw new ImageError('REFUSED', `${who}leads back to ${earlier}: the chain is a circle; ${change}`)
     }
     if (this.policy === 'same-dir' && directory(path) !== directory(imagePath)) {
       throw new ImageError(
@@ -78,7 +102,7 @@ export class OpenGate {
       )
     }
     this.opened.set(facts.identity, path)
-    return { path, file: this.open(path, false, who) }
+    return { path, file: this.open(path, writable, who) }
   }
 
   private inspect(path: string, who: string): FileFacts {

@@ -1,7 +1,8 @@
-import type { StorageHost } from '../storage/storage-file.js'
+import type { Format, InspectedImage } from '../formats/format.js'
+import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
 import { OpenGate } from './gate.js'
-import { type ChainMember, describeMember } from './open.js'
+import { type ChainMember, describeImage } from './open.js'
 import { formatOfNamed } from './probe.js'
 
 export interface InspectOptions {
@@ -9,9 +10,6 @@ export interface InspectOptions {
   forceShare?: boolean
   host?: StorageHost
 }
-
-/** No guest data is looked up: the least that a driver takes will do. */
-const METADATA_CACHE = 1 << 20
 
 /** The facts of one image, whether or not its backing file can be opened. Throws ImageError. */
 export function inspectImage(
@@ -22,9 +20,21 @@ export function inspectImage(
   try {
     if (!forceShare) host.lock(file)
     const chosen = formatOfNamed(file, format)
-    const opened = chosen.open(file, { writable: false, metadataCache: METADATA_CACHE })
-    return describeMember({ file, format: chosen, opened })
+    return describeImage(file, chosen.name, chosen.inspect?.(file) ?? openForFacts(file, chosen))
   } finally {
     file.close()
   }
+}
+
+/** No guest data is looked up: the least that a driver takes will do. */
+function openForFacts(file: StorageFile, format: Format): InspectedImage {
+  const { driver, backing, info } = format.open(file, {
+    writable: false,
+    metadataCache: 1 << 20,
+    allowStorageCommand: false,
+    companion() {
+      throw new TypeError(`${format.name} images have no data file`)
+    },
+  })
+  return { size: driver.size, backing, info }
 }

@@ -1,11 +1,10 @@
-import type { Format, ImageFacts, OpenedImage } from '../formats/format.js'
-import { RangeLock } from '../shared/range-lock.js'
+import type { ImageFacts, InspectedImage } from '../formats/format.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
-import { Committer } from './committer.js'
-import { Disk } from './disk.js'
-import { BACKING_POLICIES, type BackingPolicy, DEPTH_LIMIT, OpenGate } from './gate.js'
-import { formatOfBacking, formatOfNamed } from './probe.js'
+import { Chain, type Member } from './chain.js'
+import type { Disk } from './disk.js'
+import { BACKING_POLICIES, type BackingPolicy, OpenGate } from './gate.js'
+import { formatOfNamed } from './probe.js'
 
 export interface OpenImageOptions {
   /** Default false: not a byte of any file is changed. */
@@ -20,6 +19,8 @@ export interface OpenImageOptions {
   allowDevices?: boolean
   /** Opens without looking whether another program writes the image; what is read may then be inconsistent. */
   forceShare?: boolean
+  /** Runs the shell command that an FVD header may name when the storage is full: a stranger's words. Default false. */
+  allowStorageCommand?: boolean
   /** Where the files are; default: this machine. */
   host?: StorageHost
 }
@@ -31,6 +32,7 @@ const DEFAULTS: Required<OpenImageOptions> = {
   backing: 'follow',
   allowDevices: false,
   forceShare: false,
+  allowStorageCommand: false,
   host: systemHost,
 }
 
@@ -43,8 +45,10 @@ export interface ChainMember {
   /** The backing file as the header names it, and its recorded format. */
   readonly backingName: string | null
   readonly backingFormat: string | null
+  /** The open file that has the data, when the image's own has not. */
+  readonly dataFile: string | null
   readonly info: ImageFacts
-  /** Bytes of storage that the file occupies, and its length. */
+  /** Bytes of storage that the file and its data file occupy, and the length of the file. */
   readonly allocated: number
   readonly fileSize: number
 }
@@ -53,16 +57,12 @@ export interface OpenImage {
   readonly disk: Disk
   /** The image, its backing file, and so on. */
   readonly chain: readonly ChainMember[]
+  /** What the user must know, one line each: images that show less than they should. */
+  readonly warnings: readonly string[]
   /** Flushes, marks the image as cleanly closed, and closes every file; those even when it throws. */
   close(): void
   /** Closes every file and writes nothing, as if the process had ended. */
   drop(): void
-}
-
-export interface Member {
-  readonly file: StorageFile
-  readonly format: Format
-  opened: OpenedImage
 }
 
 /**
@@ -71,12 +71,16 @@ export interface Member {
  */
 export function openImage(path: string, options: OpenImageOptions = {}): OpenImage {
   const settings = validate(options)
-  const members: Member[] = []
+  const { host, writable, format } = settings
+  const gate = new OpenGate(host, settings.backing, settings.allowDevices)
+  const chain = new Chain({ ...settings, gate }, writable)
   try {
-    openChain(path, settings, members)
-    return assemble(members, settings.writable)
+    const file = gate.openNamed(path, writable)
+    chain.open(file, () => formatOfNamed(file, format))
+    if (writable) chain.beginWriting()
+    return new OpenChain(chain, chain.disk(writable))
   } catch (error) {
-    for (const { file } of members) file.close()
+    chain.drop()
     throw error
   }
 }
@@ -102,73 +106,53 @@ function validate(options: OpenImageOptions): Required<OpenImageOptions> {
   return settings
 }
 
-function openChain(path: string, settings: Required<OpenImageOptions>, members: Member[]): void {
-  const { host, writable, metadataCache } = settings
-  const gate = new OpenGate(host, settings.backing, settings.allowDevices)
+class OpenChain implements OpenImage {
+  readonly chain: readonly ChainMember[]
+  readonly warnings: readonly string[]
+  private isOpen = true
 
-  const add = (file: StorageFile, choose: () => Format): Member => {
-    // In the list first: whatever fails next, the file is closed.
-    const member = { file } as { -readonly [K in keyof Member]: Member[K] }
-    members.push(member)
-    if (!settings.forceShare) host.lock(file)
-    member.format = choose()
-    // The image itself is recovered at last, when its whole chain is known to open.
-    member.opened = member.format.open(file, { writable: false, metadataCache })
-    return member
+  constructor(
+    private readonly opened: Chain,
+    readonly disk: Disk,
+  ) {
+    this.chain = opened.members.map(describeMember)
+    this.warnings = opened.members.flatMap(member => member.opened.warnings ?? [])
   }
 
-  const named = gate.openNamed(path, writable)
-  const top = add(named, () => formatOfNamed(named, settings.format))
-  let above = top
-  while (above.opened.backing !== null) {
-    const { name, format } = above.opened.backing
-    const { file } = gate.openBacking(name, above.file.path, DEPTH_LIMIT - members.length)
-    above = add(file, () => formatOfBacking(file, format))
+  close(): void {
+    if (!this.isOpen) return
+    try {
+      this.disk.finish()
+      this.opened.finish()
+    } finally {
+      this.drop()
+    }
   }
-  if (writable) top.opened = top.format.open(top.file, { writable, metadataCache })
-}
 
-function assemble(members: readonly Member[], writable: boolean): OpenImage {
-  const files = members.map(({ file }) => file)
-  const disk = new Disk(
-    members.map(({ file, opened }) => ({ file, driver: opened.driver })),
-    {
-      writable,
-      layers: members.map(({ file, format, opened }) => ({
-        format: format.name,
-        file: file.describe(),
-        driver: opened.describe(),
-      })),
-      locks: RangeLock.allocate(),
-      commits: Committer.allocate(),
-    },
-  )
-  const drop = (): void => {
-    for (const file of files.splice(0)) file.close()
-  }
-  return {
-    disk,
-    chain: members.map(describeMember),
-    drop,
-    close() {
-      if (files.length === 0) return
-      try {
-        disk.finish()
-      } finally {
-        drop()
-      }
-    },
+  drop(): void {
+    this.isOpen = false
+    this.opened.drop()
   }
 }
 
-export function describeMember({ file, format, opened }: Member): ChainMember {
+function describeMember({ file, format, opened, companion }: Member): ChainMember {
+  const { driver, backing, info } = opened
+  const facts = describeImage(file, format.name, { size: driver.size, backing, info })
+  if (companion === null) return facts
+  const { path } = companion.file
+  return { ...facts, dataFile: path, allocated: facts.allocated + companion.file.allocated() }
+}
+
+export function describeImage(file: StorageFile, format: string, image: InspectedImage): ChainMember {
+  const { size, backing, info } = image
   return {
     path: file.path,
-    format: format.name,
-    size: opened.driver.size,
-    backingName: opened.backing?.name ?? null,
-    backingFormat: opened.backing?.format ?? null,
-    info: opened.info,
+    format,
+    size,
+    backingName: backing?.name ?? null,
+    backingFormat: backing?.format ?? null,
+    dataFile: null,
+    info,
     allocated: file.allocated(),
     fileSize: file.size(),
   }

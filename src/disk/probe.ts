@@ -1,6 +1,6 @@
 import { ImageError } from '../errors.js'
 import { type Format, PROBE_LENGTH } from '../formats/format.js'
-import { formatByName, formatNames, probeFormat } from '../formats/registry.js'
+import { formatByName, formatNames, probeFormat, probeOwnFormat } from '../formats/registry.js'
 import { IoBuffer } from '../libc/io-buffer.js'
 import type { StorageFile } from '../storage/storage-file.js'
 
@@ -23,6 +23,20 @@ export function formatOfNamed(file: StorageFile, asked: string | null): Format {
 export function formatOfBacking(file: StorageFile, recorded: string | null): Format {
   if (recorded !== null) return formatByName(recorded)
   return probeFormat(head(file), file.path) ?? formatByName('raw')
+}
+
+/**
+ * The format of a file that has the data of the image at `imagePath`: what its header recorded, else raw. Whatever a
+ * guest wrote there must not decide; but what looks like an image may be one, so that is asked.
+ */
+export function formatOfData(file: StorageFile, recorded: string | null, imagePath: string): Format {
+  if (recorded !== null) return formatByName(recorded)
+  const probed = probeOwnFormat(head(file))
+  if (probed === null) return formatByName('raw')
+  throw new ImageError(
+    'REFUSED',
+    `${imagePath}: the data file ${file.path} looks like a ${probed.name} image, and its format is not recorded; say what it is with "rawmount update ${imagePath} data_file_fmt=raw" or =${probed.name}`,
+  )
 }
 
 function head(file: StorageFile): Uint8Array {

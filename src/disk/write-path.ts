@@ -8,7 +8,7 @@ import type { ReadPath } from './read-path.js'
  * The one write path. Present ranges are written in place, without a lock. An absent range is allocated, filled
  * and published under the range lock of its grains:
  *
- *   lock → map again (another writer may have been first) → allocate → fill and write → publish → unlock
+ *   lock → map again (another writer may have been first) → (allocate → fill and write → publish) … → unlock
  *
  * so that readers see the old contents or all of the new, and no writer's bytes are overwritten by older ones of
  * the base. One object per thread.
@@ -65,27 +65,36 @@ export class WritePath {
     }
   }
 
-  /** Returns how many bytes were written; 0 when the range turned out to be present. */
+  /** Returns how many bytes were written; 0 when the range is no more what it was, so that the caller maps again. */
   private writeAbsent(offset: number, length: number, buffer: IoBuffer, at: number): number {
     const { driver, run, place } = this
-    const start = roundDown(offset, driver.grain)
-    const end = roundUp(offset + length, driver.grain)
+    const { where } = run
+    const grain = where === Where.absent ? driver.grain : driver.zeroGrain
+    const start = roundDown(offset, grain)
+    const end = Math.min(roundUp(offset + length, grain), driver.size)
     const slot = this.locks.acquire(start, end)
     try {
-      driver.map(start, Math.min(end, driver.size) - start, run)
-      if (run.where === Where.data) return 0
-      const zeroBelow = run.where === Where.zero || this.below.isZero(1, start, run.length)
-      driver.allocate(start, run.length, place)
-      const count = Math.min(offset + length, start + place.length) - offset
-      try {
-        if (zeroBelow) this.fillFromZeros(offset - start, count, buffer, at)
-        else this.fillFromBelow(start, offset - start, count, buffer, at)
-      } catch (error) {
-        driver.abandon(place)
-        throw error
+      driver.map(start, end - start, run)
+      if (run.where !== where) return 0
+      const stop = start + run.length
+      // A prefix of the grains may have been taken meanwhile by another kind.
+      if (stop <= offset) return 0
+      const zeroBelow = where === Where.zero || this.below.isZero(1, start, run.length)
+      for (let next = start; next < stop; next += place.length) {
+        driver.allocate(next, stop - next, place)
+        const from = Math.max(offset, next)
+        const count = Math.max(0, Math.min(offset + length, next + place.length) - from)
+        const head = count === 0 ? 0 : from - next
+        try {
+          if (zeroBelow) this.fillFromZeros(head, count, buffer, at + from - offset)
+          else this.fillFromBelow(next, head, count, buffer, at + from - offset)
+        } catch (error) {
+          driver.abandon(place)
+          throw error
+        }
+        driver.publish(next, place)
       }
-      driver.publish(start, place)
-      return count
+      return Math.min(offset + length, stop) - offset
     } finally {
       this.locks.release(slot)
     }
@@ -93,12 +102,21 @@ export class WritePath {
 
   /** Writes the guest's bytes into the place; the rest of it must read as zeros. */
   private fillFromZeros(head: number, count: number, buffer: IoBuffer, at: number): void {
+    const { scratch } = this
     const { file, offset, length, fresh } = this.place
-    if (!fresh && count < length) file!.zero(offset, length)
-    file!.write(buffer, at, count, offset + head)
+    if (fresh || count === length) {
+      if (count > 0) file!.write(buffer, at, count, offset + head)
+    } else if (length <= COPY_LIMIT) {
+      scratch.bytes.fill(0, 0, length)
+      if (count > 0) scratch.copyFrom(buffer, at, count, head)
+      file!.write(scratch, 0, length, offset)
+    } else {
+      file!.zero(offset, length)
+      if (count > 0) file!.write(buffer, at, count, offset + head)
+    }
   }
 
-  /** Copy-on-write: what the guest did not write of the place comes from the image below. */
+  /** Copy-on-write: what the guest did not write of the place comes from the image below. `count` may be 0. */
   private fillFromBelow(start: number, head: number, count: number, buffer: IoBuffer, at: number): void {
     const { scratch, below } = this
     const { file, offset, length } = this.place
@@ -106,11 +124,11 @@ export class WritePath {
       file!.write(buffer, at, count, offset)
     } else if (length <= scratch.length && count <= COPY_LIMIT) {
       below.read(1, start, length, scratch, 0)
-      scratch.copyFrom(buffer, at, count, head)
+      if (count > 0) scratch.copyFrom(buffer, at, count, head)
       file!.write(scratch, 0, length, offset)
     } else {
       this.copyUp(start, 0, head)
-      file!.write(buffer, at, count, offset + head)
+      if (count > 0) file!.write(buffer, at, count, offset + head)
       this.copyUp(start, head + count, length)
     }
   }
@@ -130,8 +148,8 @@ export class WritePath {
     const { driver, run } = this
     const end = offset + length
     const start = roundUp(offset, driver.grain)
-    // The last grain of the disk is whole even where the disk's end cuts it.
-    const stop = end === driver.size ? end : roundDown(end, driver.grain)
+    // The last grain is whole even where it is cut.
+    const stop = end === driver.absentEnd ? end : roundDown(end, driver.grain)
     if (start !== offset || stop <= start) {
       const upto = Math.min(end, roundDown(offset, driver.grain) + driver.grain, offset + ZEROS.length)
       return this.writeAbsent(offset, upto - offset, ZEROS, 0)

@@ -51,18 +51,28 @@ export class Place {
  */
 export interface WritableDriver extends FormatDriver {
   /**
-   * Bytes: what is published is whole grains (the last may be cut by the disk's end); the Disk fills what the
-   * guest did not write. 0 for a format that never allocates.
+   * Bytes: absent ranges become present in whole grains, the last of which `absentEnd` may cut; the Disk fills what
+   * the guest did not write. 0 for a format that never allocates.
    */
   readonly grain: number
+  /** The same for ranges that read as zeros (Where.zero); 1: any range gets storage by itself. */
+  readonly zeroGrain: number
+  /** Nothing is absent from this offset on; at most the disk's size. */
+  readonly absentEnd: number
   /**
    * Set by the Disk: commits, for a driver whose cache of metadata has no room but for dirty entries. A driver calls
    * it with no mutex held (the caller's range lock is no hindrance).
    */
   commitForRoom: () => void
-  /** Hands out storage for a prefix of [offset, offset + length), which is absent or zero and locked. */
+  /**
+   * Hands out storage for a prefix of [offset, offset + length), which is absent or zero, and locked. The rest of a
+   * grain that the prefix cuts is asked for next.
+   */
   allocate(offset: number, length: number, place: Place): void
-  /** [offset, offset + place.length) is from now on at `place`; durable after the next commit(). */
+  /**
+   * [offset, offset + place.length) is from now on at `place`; durable after the next commit(). A grain that lies in
+   * several places, which are published one after the other, is seen by readers with its last one.
+   */
   publish(offset: number, place: Place): void
   /** Takes storage back that could not be filled. */
   abandon(place: Place): void

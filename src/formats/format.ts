@@ -12,15 +12,27 @@ export interface Format {
    * changes nothing.
    */
   open(file: StorageFile, options: OpenOptions): OpenedImage
-  /** The driver in another thread, from what describe() gave there. */
-  attach(description: unknown, file: StorageFile): FormatDriver
+  /**
+   * What the header says, for an image whose data nobody asks for; absent where open() needs no other file and little
+   * time. Throws as open() does.
+   */
+  inspect?(file: StorageFile): InspectedImage
+  /** The driver in another thread, from what describe() gave there; `companion` is what open() asked for, if it did. */
+  attach(description: unknown, file: StorageFile, companion: StorageFile | null): FormatDriver
   /** Absent for formats without metadata to check (raw): `rawmount check` exits with 63. */
-  check?(file: StorageFile, repair: Repair): CheckReport
+  check?(file: StorageFile, repair: Repair, options: CheckOptions): CheckReport
   /**
    * Empties the file and writes an empty image into it. Throws ImageError INVALID for options that cannot work, and
-   * then has not touched the file.
+   * then has not touched the file. Absent for formats that are only read.
    */
-  create(file: StorageFile, options: CreateOptions): void
+  create?(file: StorageFile, options: CreateOptions): void
+  /**
+   * Changes header fields, all or none of them; absent for formats without fields to change. Throws ImageError INVALID
+   * for a field or value that cannot be, and then has not touched the file.
+   */
+  update?(file: StorageFile, changes: ReadonlyMap<string, string>): void
+  /** The fields that update() can change in this image; present with update(). Throws as it does. */
+  updatable?(file: StorageFile): UpdatableHeader
   /** Names and meaning of the -o options that create() takes. */
   readonly createOptions: Readonly<Record<string, string>>
 }
@@ -31,16 +43,50 @@ export interface OpenOptions {
   readonly writable: boolean
   /** Bytes of memory for cached metadata, for formats that cannot keep all of it. */
   readonly metadataCache: number
+  /**
+   * Opens the file that has the data of this image, when its header names one; as writable as the image. Asked at most
+   * once, and closed by who opened the image.
+   */
+  companion(reference: BackingReference): StorageFile
+  /** A shell command that the header names for making room may be run. */
+  readonly allowStorageCommand: boolean
+}
+
+export interface InspectedImage {
+  /** Virtual size in bytes. */
+  readonly size: number
+  /** The backing file as the header names it, unresolved; null without one. */
+  readonly backing: BackingReference | null
+  /** Facts for `rawmount info` and the status file, under the keys that qemu-img uses where it has them. */
+  readonly info: ImageFacts
 }
 
 export interface OpenedImage {
   readonly driver: FormatDriver
-  /** The backing file as the header names it, unresolved; null without one. */
+  /** As inspected. */
   readonly backing: BackingReference | null
+  readonly info: ImageFacts
   /** A plain object, SharedArrayBuffers in it, that attach() takes in any thread. */
   describe(): unknown
-  /** Facts for `rawmount info` and the status file, under the keys that qemu-img uses where it has them. */
-  readonly info: ImageFacts
+  /** What the user must know of this image, one line each, with the next step; most images have none. */
+  readonly warnings?: readonly string[]
+}
+
+export interface UpdatableHeader {
+  readonly fields: readonly HeaderField[]
+  /** Bytes that the backing file has at least; 0 when none is needed. */
+  readonly backingSize: number
+  /** Bytes that a data file has at least when it is not empty. */
+  readonly dataSize: number
+}
+
+export interface HeaderField {
+  readonly name: string
+  /** For people, with its unit. */
+  readonly meaning: string
+  readonly value: number | string
+  /** It names another file, or says how to open one. */
+  readonly leads: boolean
 }
 
 export interface BackingReference {
@@ -57,6 +103,9 @@ export interface ImageFacts {
   /** Further header fields of the format, for people and JSON. */
   readonly specific: Readonly<Record<string, string | number | boolean | readonly string[]>>
 }
+
+/** As in OpenOptions; the file is as writable as the image. */
+export type CheckOptions = Pick<OpenOptions, 'companion'>
 
 export type Repair = 'none' | 'leaks' | 'all'
 
@@ -82,6 +131,20 @@ export interface CreateOptions {
   readonly size: number
   /** As it will stand in the header. */
   readonly backing: BackingReference | null
+  /** What the backing file shows; null when there is none, or it was not to be opened. */
+  readonly base: BaseContents | null
   /** The -o options, as given. */
   readonly options: ReadonlyMap<string, string>
+  /** Makes the file that is to have the data of the image, named relative to it; closed by who asked for the image. */
+  companion(reference: BackingReference): StorageFile
+}
+
+/** A backing file as an image that is made on it needs to know it. */
+export interface BaseContents {
+  /** Bytes. */
+  readonly size: number
+  /** The end of the stretch from `offset` on that is known, without reading it, to be zeros; `offset` when there is none. */
+  zerosUntil(offset: number): number
+  /** The end of the stretch from `offset` on that may be other than zeros; `offset` when there is none. */
+  dataUntil(offset: number): number
 }

@@ -12,7 +12,9 @@ process.once('message', async options => {
     dieOfUncaughtErrors(() => {})
     stopOnSignals(mount)
     // Should the launcher be gone already, the mount is there all the same.
-    process.send?.({ mounted: true } satisfies LaunchReply, () => process.channel?.unref())
+    process.send?.({ mounted: true, warnings: mount.warnings } satisfies LaunchReply, () =>
+      process.channel?.unref(),
+    )
     // Not left to the event loop: a handle of libfuse, which nobody can close, would keep it turning.
     process.exit(await mount.finished)
   } catch (error) {

@@ -18,6 +18,8 @@ const debug = createDebug('rawmount:mount')
 /** A mount that answers. */
 export interface RunningMount {
   readonly mountpoint: string
+  /** What the user must know of the images, a line each. */
+  readonly warnings: readonly string[]
   /** Resolves, never rejects, when the image is closed: with 0, or 1 when something was lost; `report` said what. */
   readonly finished: Promise<number>
   /** Unmounts; a second call cuts off whoever still uses the mount. */
@@ -38,6 +40,8 @@ export async function startMount(asked: MountOptions, report: (line: string) => 
     format: options.format,
     metadataCache: options.metadataCache,
     backing: options.backing,
+    allowDevices: options.allowDevices,
+    allowStorageCommand: options.allowAddStorageCmd,
   })
   let transport: Transport
   try {
@@ -50,6 +54,7 @@ export async function startMount(asked: MountOptions, report: (line: string) => 
   const timer = new CommitTimer(image.disk, options.commitInterval, report)
   return {
     mountpoint: options.mountpoint,
+    warnings: image.warnings,
     stop: stopper(transport, report),
     finished: transport.finished.then(died => {
       timer.stop()

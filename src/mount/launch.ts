@@ -4,7 +4,7 @@ import type { MountOptions } from './options.js'
 
 /** What the daemon answers, once. */
 export type LaunchReply =
-  | { readonly mounted: true }
+  | { readonly mounted: true; readonly warnings: readonly string[] }
   | {
       readonly mounted: false
       readonly code: ImageErrorCode
@@ -12,11 +12,17 @@ export type LaunchReply =
       readonly errno: number
     }
 
+export interface LaunchedDaemon {
+  readonly pid: number
+  /** What the user must know of the images, a line each. */
+  readonly warnings: readonly string[]
+}
+
 /**
  * Mounts from a process of its own that outlives this one. Resolves when the mount answers; rejects with the
  * daemon's ImageError, and then no daemon and no mount is left.
  */
-export async function launchDaemon(options: MountOptions): Promise<{ pid: number }> {
+export async function launchDaemon(options: MountOptions): Promise<LaunchedDaemon> {
   const program = new URL('./daemon-main.js', import.meta.url).pathname
   const child = spawn(process.execPath, [program], {
     cwd: '/',
@@ -36,7 +42,7 @@ export async function launchDaemon(options: MountOptions): Promise<{ pid: number
   child.removeAllListeners('exit')
   child.disconnect()
   child.unref()
-  return { pid: child.pid! }
+  return { pid: child.pid!, warnings: reply.warnings }
 }
 
 function diedEarly(options: MountOptions, code: number | null, signal: string | null): ImageError {

@@ -1,4 +1,5 @@
-import type { Disk, DiskDescription } from '../disk/disk.js'
+import type { DiskDescription } from '../disk/descriptions.js'
+import type { Disk } from '../disk/disk.js'
 import type { FileSystem, FileSystemStatistics } from '../fuse/file-system.js'
 import { TextSlots } from '../shared/text-slots.js'
 import { DiskFile } from './disk-file.js'

@@ -20,6 +20,10 @@ export interface MountOptions {
   /** Bytes. */
   readonly metadataCache: number
   readonly backing: BackingPolicy
+  /** Names in headers may lead to block devices. */
+  readonly allowDevices: boolean
+  /** The shell command that an image's header names for making room may be run. */
+  readonly allowAddStorageCmd: boolean
   /** The mount point may have files in it, which are hidden meanwhile. */
   readonly nonempty: boolean
   readonly allowOther: boolean

@@ -24,6 +24,7 @@ interface ChainStatus {
   readonly virtualSize: number
   readonly clusterSize?: number
   readonly backingFile?: string
+  readonly dataFile?: string
 }
 
 export function statusFacts(
@@ -42,12 +43,13 @@ export function statusFacts(
     cache: transport === 'kernel' ? options.cache : 'writethrough',
     readOnly: options.readOnly,
     mounted: new Date(mounted).toISOString(),
-    chain: chain.map(({ path, format, size, info, backingName }) => ({
+    chain: chain.map(({ path, format, size, info, backingName, dataFile }) => ({
       filename: path,
       format,
       virtualSize: size,
       ...(info.clusterSize === undefined ? {} : { clusterSize: info.clusterSize }),
       ...(backingName === null ? {} : { backingFile: backingName }),
+      ...(dataFile === null ? {} : { dataFile }),
     })),
   }
 }

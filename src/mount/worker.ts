@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { Disk } from '../disk/disk.js'
+import { attachDisk } from '../disk/attach.js'
 import { type ChannelDescription, DeviceChannel } from '../fuse/channel.js'
 import { Counters } from '../fuse/counters.js'
 import { Session } from '../fuse/session.js'
@@ -20,7 +20,7 @@ export type WorkerMessage = 'serving' | 'unmounted' | 'aborted'
 
 /** A session worker: its whole life is one synchronous loop, so nothing can be posted to it. */
 const { index, channel, words, tree, direct, writeback } = workerData as WorkerTask
-const disk = Disk.attach(tree.disk)
+const disk = attachDisk(tree.disk)
 const session = new Session(
   new DeviceChannel(channel, words),
   mountedTree(tree, disk),

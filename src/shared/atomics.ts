@@ -27,6 +27,16 @@ export function add(words: Int32Array, index: number, value: number): number {
   return Atomics.add(words, index, value)
 }
 
+/** Sets bits; returns the word before. */
+export function or(words: Int32Array, index: number, bits: number): number {
+  return Atomics.or(words, index, bits)
+}
+
+/** Keeps only these bits; returns the word before. */
+export function and(words: Int32Array, index: number, bits: number): number {
+  return Atomics.and(words, index, bits)
+}
+
 export function exchange(words: Int32Array, index: number, value: number): number {
   return Atomics.exchange(words, index, value)
 }

@@ -11,6 +11,8 @@ export interface StorageFile {
   /** As the user or a header named it, for messages. */
   readonly path: string
   readonly writable: boolean
+  /** The bytes are made when they are read: offsets are no places in the file at `path`. Absent = false. */
+  readonly computed?: boolean
 
   /** Reads up to `length` bytes to `buffer` at `at`. Fewer come only at the end of the file. */
   read(buffer: IoBuffer, at: number, length: number, offset: number): number

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { Disk, type DiskDescription } from '../../src/disk/disk.js'
+import { attachDisk } from '../../src/disk/attach.js'
+import type { DiskDescription } from '../../src/disk/descriptions.js'
 import { IoBuffer } from '../../src/libc/io-buffer.js'
 import * as atomics from '../../src/shared/atomics.js'
 import { difference } from './model-disk.js'
@@ -38,7 +39,7 @@ const DONE = 2
 
 const order = workerData as WorkerOrder
 const meeting = new Int32Array(order.meeting)
-const disk = Disk.attach(order.disk)
+const disk = attachDisk(order.disk)
 
 const buffer = new IoBuffer(SECTOR)
 const written = new Map<number, number>()

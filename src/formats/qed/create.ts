@@ -29,8 +29,10 @@ export const CREATE_OPTIONS = {
 const DEFAULT_CLUSTER_SIZE = 64 * 1024
 const DEFAULT_TABLE_SIZE = 4
 
+type QedCreateOptions = Pick<CreateOptions, 'size' | 'backing' | 'options'>
+
 /** @see Format.create */
-export function create(file: StorageFile, options: CreateOptions): void {
+export function create(file: StorageFile, options: QedCreateOptions): void {
   for (const name of options.options.keys()) {
     if (!Object.hasOwn(CREATE_OPTIONS, name)) {
       throw invalid(file, `qed has no option "${name}", only ${Object.keys(CREATE_OPTIONS).join(', ')}`)
@@ -70,12 +72,12 @@ export function create(file: StorageFile, options: CreateOptions): void {
   file.sync()
 }
 
-function featuresFor(options: CreateOptions): number {
+function featuresFor(options: QedCreateOptions): number {
   if (options.backing === null) return 0
   return options.backing.format === 'raw' ? BACKING_FILE | BACKING_FORMAT_NO_PROBE : BACKING_FILE
 }
 
-function sizeOption(file: StorageFile, options: CreateOptions, name: string, otherwise: number): number {
+function sizeOption(file: StorageFile, options: QedCreateOptions, name: string, otherwise: number): number {
   const text = options.options.get(name)
   if (text === undefined) return otherwise
   try {

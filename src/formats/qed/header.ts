@@ -3,6 +3,7 @@ import { ImageError } from '../../errors.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
 import type { StorageFile } from '../../storage/storage-file.js'
 import type { BackingReference } from '../format.js'
+import { readStoredName } from '../stored-name.js'
 import { CLUSTER_LIMIT } from './entries.js'
 import type { Shape } from './geometry.js'
 import {
@@ -159,25 +160,8 @@ function readBacking(file: StorageFile, raw: RawHeader): BackingReference | null
       `backing_filename_offset is ${offset}: the name must lie behind the header's fields and within its clusters`,
     )
   }
-  const buffer = new IoBuffer(size)
-  if (file.read(buffer, 0, size, offset) < size) throw damaged(file, 'the backing file name is cut off')
-  if (buffer.bytes.includes(0)) throw damaged(file, 'the backing file name contains a NUL byte')
   const noProbe = (raw.features.low & BACKING_FORMAT_NO_PROBE) !== 0
-  return { name: decodeName(file, buffer.bytes), format: noProbe ? 'raw' : null }
-}
-
-function decodeName(file: StorageFile, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (cause) {
-    throw new ImageError(
-      'FORMAT_UNSUPPORTED',
-      `${file.path}: the backing file name is not UTF-8; rename the backing file`,
-      {
-        cause,
-      },
-    )
-  }
+  return { name: readStoredName(file, offset, size, damaged), format: noProbe ? 'raw' : null }
 }
 
 function damaged(file: StorageFile, what: string): ImageError {

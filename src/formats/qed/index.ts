@@ -5,7 +5,7 @@ import { MAGIC } from './layout.js'
 import { attach, open } from './open.js'
 
 /** QEMU Enhanced Disk: a sparse image with L1 and L2 tables. @see https://www.qemu.org/docs/master/interop/qed_spec.html */
-export const qed: Format = {
+export const qed = {
   name: 'qed',
   probe: head =>
     head.length >= 4 &&
@@ -15,4 +15,4 @@ export const qed: Format = {
   check,
   create,
   createOptions: CREATE_OPTIONS,
-}
+} satisfies Format

@@ -13,7 +13,10 @@ import { describeState, type QedDescription, QedState, Word } from './state.js'
 import { WritableQedDriver } from './writable-driver.js'
 
 /** @see Format.open */
-export function open(file: StorageFile, options: OpenOptions): OpenedImage {
+export function open(
+  file: StorageFile,
+  options: Pick<OpenOptions, 'writable' | 'metadataCache'>,
+): OpenedImage {
   if (options.writable && !file.writable) {
     throw new ImageError(
       'READ_ONLY',

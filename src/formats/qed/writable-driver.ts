@@ -14,12 +14,15 @@ import { Link, type QedState, Word } from './state.js'
  */
 export class WritableQedDriver extends QedDriver implements WritableDriver {
   readonly grain: number
+  readonly zeroGrain: number
+  readonly absentEnd: number
   commitForRoom = (): void => this.commit()
   private readonly committer: QedCommit
 
   constructor(state: QedState) {
     super(state)
-    this.grain = this.geometry.clusterSize
+    this.grain = this.zeroGrain = this.geometry.clusterSize
+    this.absentEnd = this.size
     this.committer = new QedCommit(state)
   }
 

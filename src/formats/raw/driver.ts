@@ -5,6 +5,8 @@ import { type Mapping, type Place, Where, type WritableDriver } from '../driver.
 export class RawDriver implements WritableDriver {
   readonly format = 'raw'
   readonly grain = 0
+  readonly zeroGrain = 0
+  readonly absentEnd = 0
   commitForRoom = (): void => {}
 
   constructor(

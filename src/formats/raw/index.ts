@@ -4,7 +4,7 @@ import type { CreateOptions, Format, OpenedImage } from '../format.js'
 import { RawDriver } from './driver.js'
 
 /** A plain disk: the file is the disk. It has no magic, so it is opened only when someone says it is raw. */
-export const raw: Format = {
+export const raw = {
   name: 'raw',
   createOptions: {},
 
@@ -19,11 +19,11 @@ export const raw: Format = {
     return new RawDriver(file, description as number)
   },
 
-  create(file: StorageFile, { size, backing }: CreateOptions): void {
+  create(file: StorageFile, { size, backing }: Pick<CreateOptions, 'size' | 'backing'>): void {
     if (backing !== null) {
       throw new ImageError('INVALID', `${file.path}: a raw image cannot have a backing file; use -f qed`)
     }
     file.truncate(0)
     file.truncate(size)
   },
-}
+} satisfies Format

@@ -9,15 +9,17 @@ import { systemHost } from '../../../src/storage/system-host.js'
 import { SimulatedStorage } from '../../support/simulated-storage.js'
 import { lacks } from '../../support/tools.js'
 
+type Settings = Pick<CreateOptions, 'size' | 'backing' | 'options'>
+
 function settings(
   size: number,
   options: Record<string, string> = {},
   backing: BackingReference | null = null,
-): CreateOptions {
+): Settings {
   return { size, backing, options: new Map(Object.entries(options)) }
 }
 
-const REFUSED: [string, CreateOptions, RegExp][] = [
+const REFUSED: [string, Settings, RegExp][] = [
   [
     'a misspelt option',
     settings(512, { clustersize: '64k' }),
