@@ -91,11 +91,8 @@ test('a file of unknown format is refused with the way to open it as raw', async
 
 test('an image of a format that is not opened here is refused by its name', async t => {
   const work = await scratch(t)
-  await writeFile(
-    work.join('a.qcow2'),
-    Buffer.concat([Buffer.from('QFI\xfb', 'latin1'), Buffer.alloc(65536)]),
-  )
-  await refused(t, work, COMMANDS, work.join('a.qcow2'), 'qcow2', 'qemu-img')
+  await writeFile(work.join('a.vmdk'), Buffer.concat([Buffer.from('KDMV'), Buffer.alloc(65536)]))
+  await refused(t, work, COMMANDS, work.join('a.vmdk'), 'VMDK', 'qemu-img')
 })
 
 test('a format that does not exist, or is not that of the file, is refused', async t => {

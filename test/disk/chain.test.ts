@@ -115,13 +115,13 @@ test('a backing file recorded as raw is never probed, an unmarked one is', t => 
 test('an unmarked backing file without a magic is raw, and one of a foreign format is refused', t => {
   const host = new SimulatedStorage()
   host.addFile('/c/base', new Uint8Array(SIZE))
-  host.addFile('/c/foreign', Buffer.from('QFI\xfb', 'latin1'))
+  host.addFile('/c/foreign', Buffer.from('KDMV'))
   makeQed(host, '/c/a', { name: 'base', format: null })
   makeQed(host, '/c/b', { name: 'foreign', format: null })
   const image = openImage('/c/a', { host })
   t.is(image.chain[1].format, 'raw')
   image.close()
-  t.throws(() => openImage('/c/b', { host }), { code: 'FORMAT_UNSUPPORTED', message: /qcow2/ })
+  t.throws(() => openImage('/c/b', { host }), { code: 'FORMAT_UNSUPPORTED', message: /VMDK/ })
 })
 
 test('a file without a magic that the user names is not guessed to be raw', t => {
