@@ -1,0 +1,22 @@
+import type { Format } from '../format.js'
+import { check } from './check.js'
+import { CREATE_OPTIONS, create } from './create.js'
+import { MAGIC } from './layout.js'
+import { attach, inspect, open } from './open.js'
+import { updatable, update } from './update.js'
+
+/** Fast Virtual Disk: bitmap, chunk table and journal, for images that copy from a base. @see docs/formats/fvd.md */
+export const fvd = {
+  name: 'fvd',
+  probe: head =>
+    head.length >= 4 &&
+    new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0, true) === MAGIC,
+  open,
+  inspect,
+  attach,
+  check,
+  create,
+  update,
+  updatable,
+  createOptions: CREATE_OPTIONS,
+} satisfies Format
