@@ -1,14 +1,18 @@
 /**
- * The library: open, make and check images without a mount. Everything is synchronous; see docs/architecture.md for
+ * The library: open, make, change and check images without a mount. Everything is synchronous; see docs/architecture.md for
  * why.
  */
+
+export { attachDisk } from './disk/attach.js'
 export { type CheckedImage, type CheckImageOptions, checkImage } from './disk/check.js'
 export { type CreateImageOptions, createImage } from './disk/create.js'
-export { Disk, type DiskDescription } from './disk/disk.js'
+export type { DiskDescription } from './disk/descriptions.js'
+export { Disk } from './disk/disk.js'
 export { Extent } from './disk/extents.js'
 export { type ChainMember, type OpenImage, type OpenImageOptions, openImage } from './disk/open.js'
+export { type ChangedField, type UpdateImageOptions, updatableFields, updateImage } from './disk/update.js'
 export { ImageError, type ImageErrorCode } from './errors.js'
-export type { CheckReport, ImageFacts, Repair } from './formats/format.js'
+export type { CheckReport, HeaderField, ImageFacts, Repair } from './formats/format.js'
 export { formatNames } from './formats/registry.js'
 export { SystemError } from './libc/errno.js'
 export { IoBuffer } from './libc/io-buffer.js'

@@ -19,6 +19,8 @@ export type Options = Readonly<Record<string, Option>>
 export interface Operand {
   readonly name: string
   readonly optional?: boolean
+  /** The last one: all operands that follow are of its kind. */
+  readonly repeated?: boolean
 }
 
 export interface Example {

@@ -100,8 +100,13 @@ function formatting(path: string, size: number, { format, base, baseFormat, opti
   const facts = [`fmt=${format}`, `size=${size}`]
   if (base !== null) facts.push(`backing_file=${base}`)
   if (baseFormat !== null) facts.push(`backing_fmt=${baseFormat}`)
-  for (const [key, value] of options) facts.push(`${key}=${parseSize(value!)}`)
+  for (const [key, value] of options) facts.push(`${key}=${inBytes(key, value!)}`)
   return oneLine(`Formatting '${path}', ${facts.join(' ')}`)
+}
+
+function inBytes(key: string, value: string): string {
+  const isSize = /_(size|unit|data|prefetch)$/.test(key) && /^\d[\d.]*[KMGTP]?$/i.test(value)
+  return isSize ? `${parseSize(value)}` : value
 }
 
 function optionsOf({ name, createOptions }: Format): string {

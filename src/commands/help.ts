@@ -34,7 +34,10 @@ export function overview(): string {
 
 /** `rawmount COMMAND --help`. */
 export function helpOf(command: Command): string {
-  const operands = command.operands.map(({ name, optional }) => (optional ? `[${name}]` : name))
+  const operands = command.operands.map(({ name, optional, repeated }) => {
+    const shown = optional ? `[${name}]` : name
+    return repeated ? `${shown}...` : shown
+  })
   const options = Object.keys(command.options).length > 0 ? ['[OPTION]...'] : []
   const lines = [`Usage: rawmount ${[command.name, ...options, ...operands].join(' ')}`]
   for (const paragraph of command.description) lines.push('', ...wrap(paragraph))

@@ -97,13 +97,16 @@ function missingValue(command: Command, option: Option, shown: string): ImageErr
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {
-  const extra = operands[command.operands.length]
+  const extra = command.operands.at(-1)?.repeated ? undefined : operands[command.operands.length]
   if (extra !== undefined) throw usageError(command, `unexpected argument '${extra}': ${seeHelp(command)}`)
   const missing = command.operands.find((operand, at) => !operand.optional && operands[at] === undefined)
   if (missing !== undefined) throw usageError(command, `${missing.name} is missing: ${seeHelp(command)}`)
   const empty = operands.indexOf('')
   if (empty !== -1)
-    throw usageError(command, `${command.operands[empty]!.name} must not be empty: ${seeHelp(command)}`)
+    throw usageError(
+      command,
+      `${(command.operands[empty] ?? command.operands.at(-1)!).name} must not be empty: ${seeHelp(command)}`,
+    )
 }
 
 export function usageError(command: Command, what: string): ImageError {

@@ -13,6 +13,7 @@ const ROOMS = {
   mount: () => import('./mount.js'),
   umount: () => import('./umount.js'),
   create: () => import('./create.js'),
+  update: () => import('./update.js'),
   info: () => import('./info.js'),
   check: () => import('./check.js'),
   map: () => import('./map.js'),

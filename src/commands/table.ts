@@ -29,6 +29,10 @@ const forceShare = flag(
   'U,force-share',
   'read even while another program writes FILE; what is shown may be torn',
 )
+const allowDevices = flag(
+  'allow-devices',
+  'let the names in headers lead to block devices, too, such as a logical volume that has the data of an FVD image',
+)
 
 export const mount = command({
   name: 'mount',
@@ -43,7 +47,12 @@ export const mount = command({
     foreground: flag('f,foreground', 'stay in front until the mount ends, instead of leaving a daemon'),
     readOnly: flag('r,read-only', 'change nothing in the image; several read-only mounts may share it'),
     options: list('o,options', 'KEY[=VALUE],...', 'mount options, as mount(8) gives them'),
-    format: text('format', 'FORMAT', null, 'qed or raw; left out: by the magic of the file, so never raw'),
+    format: text(
+      'format',
+      'FORMAT',
+      null,
+      'fvd, qed, qcow2 or raw; left out: by the magic of the file, so never raw',
+    ),
     transport: choice(
       'transport',
       'HOW',
@@ -68,6 +77,11 @@ export const mount = command({
     ),
     metadataCache: size('metadata-cache', 'SIZE', MiB, 32 * MiB, 'memory for tables of the image'),
     backing,
+    allowDevices,
+    allowAddStorageCmd: flag(
+      'allow-add-storage-cmd',
+      'run the shell command that an FVD image names for making room when its storage is full; see it with info first',
+    ),
     nonempty: flag('nonempty', 'mount on a directory that is not empty; its files are hidden meanwhile'),
     allowOther: flag(
       'allow-other',
@@ -97,17 +111,17 @@ export const create = command({
   name: 'create',
   summary: 'make an empty image, or one on top of a backing file',
   description: [
-    'Makes the image FILE with a disk of SIZE bytes (K, M, G, T: powers of 1024). With -b BASE it shows what BASE holds, and takes its size when SIZE is left out; what is written goes to FILE only. BASE is named relative to the directory of FILE.',
-    'A file that exists is not overwritten, unlike qemu-img does, but with --force.',
+    'Makes the image FILE with a disk of SIZE bytes (K, M, G, T: powers of 1024). With -b BASE it shows what BASE holds, and takes its size when SIZE is left out; what is written goes to FILE only. BASE is named relative to the directory of FILE, and so is the data_file of an FVD image, which is made when it is missing.',
+    'A file that exists is not overwritten, unlike qemu-img does, but with --force. `rawmount create -f FORMAT -o help FILE` lists the options of a format.',
   ],
   operands: [{ name: 'FILE' }, { name: 'SIZE', optional: true }],
   options: {
-    format: text('f,format', 'FORMAT', 'raw', 'the format of the image: qed or raw'),
+    format: text('f,format', 'FORMAT', 'raw', 'the format of the image: fvd, qed or raw'),
     base: text('b,backing', 'BASE', null, 'the backing file'),
     baseFormat: text('F,backing-format', 'FORMAT', null, 'its format; must be given when it is raw'),
     unchecked: flag('u,unchecked', 'do not open the backing file; SIZE must then be given'),
-    options: list('o,options', 'KEY=VALUE,...', 'options of the format: cluster_size=, table_size= (qed)'),
-    force: flag('force', 'overwrite FILE when it exists'),
+    options: list('o,options', 'KEY=VALUE,...', 'options of the format; "-o help" lists them'),
+    force: flag('force', 'overwrite FILE when it exists, and give up what its data file has'),
     quiet: flag('q,quiet', 'say nothing when all is well'),
   },
   examples: [
@@ -115,6 +129,32 @@ export const create = command({
     { line: 'rawmount create -f qed -o cluster_size=4K vm.qed 20G', what: 'less to copy at a first write' },
     { line: 'rawmount create -f qed -b base.qed vm.qed', what: 'starts as a copy of base.qed' },
     { line: 'rawmount create -f qed -b base.img -F raw vm.qed', what: 'the same on a raw disk' },
+    {
+      line: 'rawmount create -f fvd -b base.qcow2 -o compact_image=on vm.fvd',
+      what: 'takes room as it needs it',
+    },
+  ],
+})
+
+export const update = command({
+  name: 'update',
+  summary: 'change fields in the header of an FVD image',
+  description: [
+    'Sets each FIELD of the header of FILE to VALUE, all of them or none; `rawmount info` shows them, with their names. Sizes take K, M, G, T; flags on and off. Without FIELD=VALUE, lists the fields that can be changed in FILE, with their values and meaning.',
+    'Values that contradict each other or the image are refused. A new base or data file must open and be long enough, and is named relative to the directory of FILE. An image in use is not changed.',
+  ],
+  operands: [{ name: 'FILE' }, { name: 'FIELD=VALUE', optional: true, repeated: true }],
+  options: {
+    format: format('the format of FILE; found by its magic when left out'),
+    unchecked: flag('u,unchecked', 'do not open the base and the data file; they may be missing'),
+    output,
+    allowDevices,
+    quiet: flag('q,quiet', 'say nothing when all is well'),
+  },
+  examples: [
+    { line: 'rawmount update vm.fvd base_img=/archive/base.raw', what: 'the base was moved' },
+    { line: 'rawmount update vm.fvd copy_on_read=on prefetch_start_delay=60', what: '' },
+    { line: 'rawmount update vm.fvd', what: 'what can be changed?' },
   ],
 })
 
@@ -141,7 +181,7 @@ export const check = command({
   summary: 'find inconsistencies of an image, and repair them',
   description: [
     'Reads all metadata of FILE and says what is wrong. Leaked clusters waste space and harm nothing; corruptions are entries that point where they must not.',
-    'Repairing a corruption removes the entry: the range then reads as if it was never written. Make a copy first.',
+    'Repairing a corruption removes the entry: the range then reads as if it was never written. An FVD image that was not closed cleanly is recovered by either repair. Make a copy first.',
   ],
   operands: [{ name: 'FILE' }],
   options: {
@@ -149,6 +189,7 @@ export const check = command({
     repair: choice('r,repair', 'WHAT', ['leaks', 'all'], null, 'repair leaks, or leaks and corruptions'),
     output,
     forceShare,
+    allowDevices,
     quiet: flag('q,quiet', 'say nothing, but by the exit code'),
   },
   examples: [
@@ -183,7 +224,7 @@ export const map = command({
   ],
 })
 
-export const commands = { mount, umount, create, info, check, map } as const
+export const commands = { mount, umount, create, update, info, check, map } as const
 export type CommandName = keyof typeof commands
 
 export const commandNames = Object.keys(commands) as CommandName[]

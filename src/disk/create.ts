@@ -1,12 +1,16 @@
 import { roundUp } from '../bytes.js'
 import { ImageError } from '../errors.js'
-import type { BackingReference } from '../formats/format.js'
+import type { BackingReference, Format } from '../formats/format.js'
 import { formatByName } from '../formats/registry.js'
-import { describeErrno, SystemError } from '../libc/errno.js'
+import { SystemError } from '../libc/errno.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
-import { resolveBacking } from './gate.js'
-import { openImage } from './open.js'
+import { DiskContents } from './base-contents.js'
+import { Chain } from './chain.js'
+import { createFile } from './create-file.js'
+import { DEPTH_LIMIT, OpenGate } from './gate.js'
+import { NewDataFile } from './new-data-file.js'
+import { formatOfNamed } from './probe.js'
 
 export interface CreateImageOptions {
   format: string
@@ -16,7 +20,7 @@ export interface CreateImageOptions {
   backing?: BackingReference | null
   /** Options of the format; see Format.createOptions. */
   options?: ReadonlyMap<string, string>
-  /** Replaces an existing file; default: refused. */
+  /** Replaces an existing file, and what a data file has in it; default: refused. */
   overwrite?: boolean
   /** The backing file is not opened, and may be missing; needs a size. */
   unsafeBacking?: boolean
@@ -24,7 +28,7 @@ export interface CreateImageOptions {
 }
 
 /**
- * Writes an empty image. Returns its virtual size in bytes. When it fails, a file it made is gone again; an existing
+ * Writes an empty image. Returns its virtual size in bytes. When it fails, the files it made are gone again; an existing
  * one is as it was, unless the writing itself failed. Throws ImageError.
  */
 export function createImage(path: string, settings: CreateImageOptions): number {
@@ -34,35 +38,54 @@ export function createImage(path: string, settings: CreateImageOptions): number 
     overwrite = false,
     host = systemHost,
   } = settings
-  const format = formatByName(settings.format)
+  const format = creatable(path, settings.format, options)
+  const existed = overwrite && exists(path, host)
+  createFile(path, overwrite, host).close()
+  // What the user names may be a device; the names in the headers behind it cannot do more than be looked at.
+  const gate = new OpenGate(host, 'follow', true)
+  const context = { host, gate, forceShare: false, metadataCache: METADATA_CACHE, allowStorageCommand: false }
+  const base = new Chain(context, false, 1)
+  const data = new NewDataFile(path, context, overwrite)
+  let file: StorageFile | null = null
+  let made = false
+  try {
+    file = gate.openNamed(path, true)
+    host.lock(file)
+    if (backing !== null && !settings.unsafeBacking) openBase(path, backing, gate, base)
+    const contents = base.members.length === 0 ? null : new DiskContents(base.disk(false))
+    const size = sizeFor(path, format, settings.size ?? contents?.size ?? null)
+    format.create!(file, { size, backing, options, base: contents, companion: data.open })
+    file.sync()
+    made = true
+    return size
+  } finally {
+    file?.close()
+    base.drop()
+    if (!made && !existed) host.remove(path)
+    data.close(made)
+  }
+}
+
+/** Bytes, for backing and data files: they are hardly looked into. */
+const METADATA_CACHE = 4 << 20
+
+function creatable(path: string, name: string, options: ReadonlyMap<string, string>): Format {
+  const format = formatByName(name)
+  if (format.create === undefined) {
+    throw new ImageError(
+      'INVALID',
+      `${path}: images of the format ${name} are only read; choose another format with -f`,
+    )
+  }
   for (const key of options.keys()) {
-    if (key in format.createOptions) continue
+    if (Object.hasOwn(format.createOptions, key)) continue
     const known = Object.keys(format.createOptions).join(', ') || 'none'
     throw new ImageError(
       'INVALID',
       `${path}: format '${format.name}' has no option '${key}'; it has ${known}`,
     )
   }
-  const baseSize = backing === null || settings.unsafeBacking ? null : sizeOfBacking(path, backing, host)
-  const asked = settings.size ?? baseSize
-  if (asked === null)
-    throw new ImageError('INVALID', `${path}: a size is needed, as there is no backing file to take it from`)
-
-  // A disk has whole sectors; a raw base need not, and shows zeros in the rest of its last one.
-  const size = format.name === 'raw' ? asked : roundUp(asked, 512)
-  const existed = overwrite && exists(path, host)
-  const file = create(path, overwrite, host)
-  try {
-    host.lock(file)
-    format.create(file, { size, backing, options })
-    file.sync()
-  } catch (error) {
-    if (!existed) host.remove(path)
-    throw error
-  } finally {
-    file.close()
-  }
-  return size
+  return format
 }
 
 function exists(path: string, host: StorageHost): boolean {
@@ -79,35 +102,15 @@ function exists(path: string, host: StorageHost): boolean {
   }
 }
 
-function create(path: string, overwrite: boolean, host: StorageHost): StorageFile {
-  try {
-    return host.create(path, overwrite)
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error
-    const options = { errno: error.errno, cause: error }
-    if (error.code === 'EEXIST') {
-      throw new ImageError(
-        'REFUSED',
-        `${path}: exists already; replace it with --force, or choose another name`,
-        options,
-      )
-    }
-    throw new ImageError(
-      'IO',
-      `${path}: cannot be created: ${describeErrno(error.errno)}; check the directory`,
-      options,
-    )
-  }
+/** The backing file with its chain, as the new image will open it; but raw must be said, and not be a guess. */
+function openBase(path: string, { name, format }: BackingReference, gate: OpenGate, chain: Chain): void {
+  const { file } = gate.openBacking(name, path, DEPTH_LIMIT - 1)
+  chain.open(file, () => formatOfNamed(file, format))
 }
 
-/** Opens the backing file with its chain, as the new image will, and returns its size. */
-function sizeOfBacking(path: string, backing: BackingReference, host: StorageHost): number {
-  const resolved = resolveBacking(backing.name, path)
-  if (resolved === null) {
-    throw new ImageError('REFUSED', `${path}: backing file '${backing.name}' is not the name of a file`)
-  }
-  const base = openImage(resolved, { format: backing.format, host })
-  const { size } = base.disk
-  base.close()
-  return size
+function sizeFor(path: string, format: Format, asked: number | null): number {
+  if (asked === null)
+    throw new ImageError('INVALID', `${path}: a size is needed, as there is no backing file to take it from`)
+  // A disk has whole sectors; a raw base need not, and shows zeros in the rest of its last one.
+  return format.name === 'raw' ? asked : roundUp(asked, 512)
 }

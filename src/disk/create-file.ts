@@ -1,0 +1,25 @@
+import { ImageError } from '../errors.js'
+import { describeErrno, SystemError } from '../libc/errno.js'
+import type { StorageFile, StorageHost } from '../storage/storage-file.js'
+
+/** Makes a file, or opens the one that is there. Throws ImageError. */
+export function createFile(path: string, overwrite: boolean, host: StorageHost): StorageFile {
+  try {
+    return host.create(path, overwrite)
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+    const options = { errno: error.errno, cause: error }
+    if (error.code === 'EEXIST') {
+      throw new ImageError(
+        'REFUSED',
+        `${path}: exists already; replace it with --force, or choose another name`,
+        options,
+      )
+    }
+    throw new ImageError(
+      'IO',
+      `${path}: cannot be created: ${describeErrno(error.errno)}; check the directory`,
+      options,
+    )
+  }
+}
