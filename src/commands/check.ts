@@ -11,16 +11,21 @@ const Exit = { clean: 0, incomplete: 1, corrupt: 2, leaks: 3, noCheck: 63 } as c
 
 export async function run({ values, operands }: Given<typeof check>): Promise<number> {
   const [path = ''] = operands
-  const { format, forceShare } = values
+  const { format, forceShare, allowDevices } = values
   const repair = values.repair ?? 'none'
-  const first = checkImage(path, { format, repair, forceShare: forceShare && repair === 'none' })
+  const first = checkImage(path, {
+    format,
+    repair,
+    allowDevices,
+    forceShare: forceShare && repair === 'none',
+  })
   if (first.report === null) {
     reportError(new ImageError('INVALID', `${path}: the format ${first.format} has no metadata to check`))
     return Exit.noCheck
   }
   const { corruptionsFixed, leaksFixed } = first.report
   // What a repair leaves is what the next check finds, not what the repair believes.
-  const last = corruptionsFixed + leaksFixed > 0 ? checkImage(path, { format }) : first
+  const last = corruptionsFixed + leaksFixed > 0 ? checkImage(path, { format, allowDevices }) : first
   const report = { ...last.report!, corruptionsFixed, leaksFixed }
   if (values.output === 'json') await printJson(forPrograms(path, last.format, report))
   else if (!values.quiet) await print(forPeople(first.report, report))
