@@ -30,6 +30,7 @@ package_of() {
     mkfs.ext4 | e2fsck) echo e2fsprogs ;;
     sfdisk) echo fdisk ;;
     mount | umount | losetup) echo mount ;;
+    xz) echo xz-utils ;;
     findmnt | setpriv | unshare) echo util-linux ;;
     *) echo "$1" ;;
   esac

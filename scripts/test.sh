@@ -16,7 +16,7 @@ source "$(dirname "$0")/setup.sh"
 
 TOOLS=(
   qemu-img qemu-io qemu-storage-daemon fusermount3 libfuse.so.2 fio mkfs.xfs xfs_repair mkfs.ext4 e2fsck sfdisk
-  mount umount losetup findmnt setpriv unshare
+  mount umount losetup findmnt setpriv unshare xz
 )
 
 # Fills `arguments` with what AVA understands.
