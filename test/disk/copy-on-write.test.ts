@@ -1,7 +1,7 @@
 import test from 'ava'
 import { errno } from '../../src/libc/errno.js'
 import { mustBeConsistent } from '../support/exercise.js'
-import { qedSpec, rawSpec } from '../support/geometries.js'
+import { fvdSpec, qedSpec, rawSpec } from '../support/geometries.js'
 import { buildImage, type ImageSpec, openBuilt } from '../support/image-chain.js'
 import { pattern } from '../support/pattern.js'
 import { Random } from '../support/random.js'
@@ -72,6 +72,32 @@ test('zeroing allocated clusters gives their storage back to the file system', t
   const before = storage.contents(built.path).allocated()
   disk.zero(4 * CLUSTER, 8 * CLUSTER)
   t.is(before - storage.contents(built.path).allocated(), 8 * CLUSTER)
+  disk.close()
+})
+
+test('a block whose chunks lie apart is seen when all of it is stored, and not before', t => {
+  const KIB = 1024
+  const { storage, built, disk } = open(
+    fvdSpec(1 << 20, { block: 12 * KIB, chunk: 8 * KIB }, rawSpec(1 << 20)),
+  )
+  // Gives storage to the chunk in which the block at 252 KiB begins, and then to another, somewhere else.
+  disk.write(240 * KIB, pattern(240 * KIB, 512, 1, 0))
+  disk.write(600 * KIB, pattern(600 * KIB, 512, 1, 0))
+  const before = disk.read(252 * KIB, 12 * KIB)
+  const bytes = pattern(252 * KIB + 512, 512, 2, 0)
+  storage.failNext('write', errno.EIO, { nth: 2, path: built.path })
+  t.throws(() => disk.write(252 * KIB + 512, bytes))
+  t.deepEqual(disk.read(252 * KIB, 12 * KIB), before)
+  disk.write(252 * KIB + 512, bytes)
+  before.set(bytes, 512)
+  t.deepEqual(disk.read(252 * KIB, 12 * KIB), before)
+  disk.close()
+})
+
+test('an aligned write to blocks of a sector reads nothing of the base, and is one write', t => {
+  const { built, disk, calls } = open(fvdSpec(1 << 20, { block: 512, chunk: 64 * 1024 }, rawSpec(1 << 20)))
+  disk.write(3 * CLUSTER + 4096, built.model.write(3 * CLUSTER + 4096, 4096, 2))
+  t.deepEqual(calls(), ['write image 4096'])
   disk.close()
 })
 

@@ -3,7 +3,7 @@ import { errnoOf } from '../../src/errors.js'
 import { errno, errnoName } from '../../src/libc/errno.js'
 import { CrashStates } from '../support/crash-states.js'
 import { must, mustBeConsistent, verify } from '../support/exercise.js'
-import { qedSpec, rawSpec } from '../support/geometries.js'
+import { fvdSpec, qedSpec, rawSpec } from '../support/geometries.js'
 import { type BuiltImage, buildImage, type ImageSpec, openBuilt } from '../support/image-chain.js'
 import { describeOperation, drawOperation, type Operation } from '../support/operations.js'
 import { Random } from '../support/random.js'
@@ -20,6 +20,13 @@ const SPECS: Record<string, ImageSpec> = {
   raw: rawSpec(96 * KIB),
   QED: qedSpec(9 << 20, 4 * KIB, 1, { metadataCache: 1 }),
   'QED over raw': qedSpec(160 * KIB + 512, 8 * KIB, 1, { backing: rawSpec(100 * KIB + 512) }),
+  'flat FVD over raw': fvdSpec(160 * KIB + 512, { block: 1536, journal: 4 * KIB }, rawSpec(100 * KIB + 512)),
+  'compact FVD over raw': fvdSpec(
+    160 * KIB,
+    { block: 7680, chunk: 4 * KIB, journal: 4 * KIB },
+    rawSpec(100 * KIB),
+  ),
+  'compact FVD with a data file': fvdSpec(160 * KIB, { chunk: 8 * KIB, dataFile: true }),
 }
 const OPERATIONS = 28
 /** Operations that a fault for a while lasts. */
@@ -118,6 +125,9 @@ class Run {
       this.expectInjected(error, 'open')
       if (storage.leftOpen().length > 0) throw new Error(`a failed open left open ${storage.leftOpen()}`)
       storage.clearFaults()
+      // A new descriptor is told nothing of the barrier that failed, so the next open writes what it needs again.
+      if (this.syncFailed) storage.settle()
+      this.syncFailed = false
       return openBuilt(storage, built, true)
     }
   }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { Budget, isLongRun } from '../support/budget.js'
-import { qedSpec, rawSpec } from '../support/geometries.js'
+import { fvdSpec, qedSpec, rawSpec } from '../support/geometries.js'
 import type { ImageSpec } from '../support/image-chain.js'
 import { cutPower } from '../support/power-cut.js'
 import { seeded } from '../support/random.js'
@@ -26,6 +26,34 @@ const GEOMETRIES: Record<string, { spec: ImageSpec; runs: number }> = {
       backing: qedSpec(140 * KIB, 8 * KIB, 1, { backing: rawSpec(90 * KIB) }),
     }),
     runs: 4,
+  },
+  'flat FVD over a shorter base': {
+    spec: fvdSpec(160 * KIB, { block: 1536, journal: 8 * KIB }, rawSpec(100 * KIB + 512)),
+    runs: 4,
+  },
+  'compact FVD with a journal of 8 sectors': {
+    spec: fvdSpec(160 * KIB + 512, { chunk: 4 * KIB, journal: 4 * KIB, growUnit: 12 * KIB }),
+    runs: 5,
+  },
+  'compact FVD with a data file': {
+    spec: fvdSpec(160 * KIB, { block: 512, chunk: 8 * KIB, dataFile: true }, rawSpec(130 * KIB)),
+    runs: 4,
+  },
+  'compact FVD, blocks across chunks': {
+    spec: fvdSpec(256 * KIB, { block: 7680, chunk: 4 * KIB, journal: 8 * KIB }, rawSpec(200 * KIB + 512)),
+    runs: 5,
+  },
+  'compact FVD, a block of more chunks than a sector takes': {
+    spec: fvdSpec(1200 * KIB, { block: 1023 * 512, chunk: 4 * KIB, journal: 4 * KIB }, rawSpec(900 * KIB)),
+    runs: 1,
+  },
+  'FVD without a journal': {
+    spec: fvdSpec(128 * KIB, { block: 1024, chunk: 4 * KIB, journal: 0 }, rawSpec(100 * KIB)),
+    runs: 3,
+  },
+  'FVD over QED': {
+    spec: fvdSpec(128 * KIB, { block: 512, chunk: 16 * KIB }, qedSpec(100 * KIB, 4 * KIB, 1)),
+    runs: 3,
   },
 }
 
@@ -54,6 +82,14 @@ const SABOTAGE: Record<string, { spec: ImageSpec; ignore: (number: number) => bo
   },
   'a commit without its later barriers': {
     spec: qedSpec(160 * KIB, 4 * KIB, 1),
+    ignore: number => number > 0,
+  },
+  'an FVD commit without its first barrier': {
+    spec: fvdSpec(160 * KIB, { chunk: 4 * KIB, journal: 4 * KIB }),
+    ignore: number => number === 0,
+  },
+  'an FVD commit without its later barriers': {
+    spec: fvdSpec(160 * KIB, { block: 512, chunk: 4 * KIB, journal: 4 * KIB }, rawSpec(160 * KIB)),
     ignore: number => number > 0,
   },
   'a commit without its first barrier over a base': {

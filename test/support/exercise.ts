@@ -1,5 +1,12 @@
 import { checkImage } from '../../src/disk/check.js'
-import { type BuiltImage, buildImage, describeSpec, type ImageSpec, openBuilt } from './image-chain.js'
+import {
+  type BuiltImage,
+  buildImage,
+  describeSpec,
+  type ImageSpec,
+  openBuilt,
+  repairIfNeeded,
+} from './image-chain.js'
 import type { ModelDisk } from './model-disk.js'
 import {
   chooseWindows,
@@ -96,7 +103,10 @@ function perform(
     return disk
   }
   if (operation.kind === 'reopen') disk.close()
-  else disk.drop()
+  else {
+    disk.drop()
+    repairIfNeeded(storage, built)
+  }
   mustBeConsistent(storage, built, mayLeak)
   const again = openBuilt(storage, built, true)
   if (operation.kind === 'kill') {

@@ -1,3 +1,4 @@
+import { checkImage } from '../../src/disk/check.js'
 import { createImage } from '../../src/disk/create.js'
 import { ModelDisk } from './model-disk.js'
 import { chooseWindows, drawOperation, type Window } from './operations.js'
@@ -15,6 +16,8 @@ export interface ImageSpec {
   readonly backing?: ImageSpec
   /** Bytes of metadata cache for the open image; the default when absent. */
   readonly metadataCache?: number
+  /** A crash leaves it refused for writing until its check was told to accept what is there. */
+  readonly mustRepairAfterCrash?: boolean
   /** What the format allocates in, so that operations meet its borders; bytes. */
   readonly unit: number
 }
@@ -49,6 +52,12 @@ export function openBuilt(storage: SimulatedStorage, built: BuiltImage, writable
   })
 }
 
+/** After a crash: what the user is told to do before the image is written again. */
+export function repairIfNeeded(storage: SimulatedStorage, { path, spec }: BuiltImage): void {
+  if (!spec.mustRepairAfterCrash) return
+  checkImage(path, { format: spec.format, repair: 'all', host: storage })
+}
+
 /** One line that says which chain it is. */
 export function describeSpec({ format, size, options = {}, backing, metadataCache }: ImageSpec): string {
   const words = [format, `${size} bytes`, ...Object.entries(options).map(([key, value]) => `${key}=${value}`)]
@@ -73,6 +82,11 @@ function build(
     backing: backing === undefined ? null : { name: nameOf(depth + 1), format: backing.format },
   })
   const model = base === null ? new ModelDisk(size) : ModelDisk.over(base, size)
+  // FVD knows whole sectors only: what the base has of a last one it leaves out.
+  if (base !== null && format === 'fvd' && base.size % 512 !== 0 && base.size < size) {
+    model.zero(base.size - (base.size % 512), base.size % 512)
+    model.flush()
+  }
   if (depth > 0) fill(storage, spec, depth, model, windows, random)
   return model
 }
