@@ -2,21 +2,20 @@ import { access, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Bench } from './bench.js'
 import { Cleanup } from './cleanup.js'
+import type { ComparisonId } from './comparisons.js'
+import { CONTENDERS } from './contenders/all.js'
 import { type ContenderId, LABELS } from './contenders/contender.js'
-import { qemu } from './contenders/qemu.js'
-import { rawFile } from './contenders/raw-file.js'
-import { rawmountKernel, rawmountLibfuse } from './contenders/rawmount.js'
 import { Images } from './images.js'
 import { availableMemory, describeMachine, freeBytes, machineLine, versionsLine } from './machine.js'
 import { type Options, parseOptions } from './options.js'
 import { Interrupted, interrupt } from './program.js'
 import { writeDocs, writeResults } from './publish.js'
 import { number, spreadRows, summaryRows, textTable } from './report-table.js'
-import type { Results, WorkloadResult } from './results.js'
+import { comparisonsOf, type Results, type WorkloadResult } from './results.js'
 import { measure } from './rounds.js'
 import { WORKLOADS } from './workloads.js'
 
-/** The template, a full image for each contender, and one that grows. */
+/** The template, a full image for each contender of one comparison, and one that grows. */
 const FILES = 6
 
 async function main(args: readonly string[]): Promise<number> {
@@ -53,11 +52,12 @@ async function compare(options: Options, cleanup: Cleanup): Promise<number> {
   await images.prepare()
   const date = new Date().toISOString()
   const { workloads, failed } = await measureAll(images, options, cleanup)
-  const commands = Object.fromEntries(
-    [rawFile, qemu, rawmountKernel, rawmountLibfuse].map(({ id, commandLine }) => [id, commandLine]),
-  )
+  const commands = Object.fromEntries(CONTENDERS.map(({ id, commandLine }) => [id, commandLine]))
   const results: Results = { date, machine, rounds, seconds, size, commands, workloads }
-  say(`\n${textTable(summaryRows(results))}\n\n${textTable(spreadRows(results))}\n`)
+  for (const comparison of comparisonsOf(results)) {
+    say(`\n${comparison.title}\n\n${textTable(summaryRows(results, comparison))}`)
+    say(`\n${textTable(spreadRows(results, comparison))}\n`)
+  }
   if (workloads.length > 0) {
     for (const path of await writeResults(results)) say(path)
     if (options.docs) await writeDocs(results)
@@ -73,10 +73,13 @@ async function measureAll(
 ): Promise<{ workloads: WorkloadResult[]; failed: boolean }> {
   const workloads: WorkloadResult[] = []
   let failed = false
+  let comparison: ComparisonId | null = null
   for (const workload of WORKLOADS.filter(({ id }) => only.test(id))) {
+    if (comparison !== workload.comparison) await images.removeFilled()
+    comparison = workload.comparison
     say(`\n${workload.title} (${workload.id}), ${workload.unit}`)
     const heard = (id: ContenderId, round: number, value: number) =>
-      say(`  ${round + 1}  ${LABELS[id].padEnd(10)} ${number(value).padStart(9)}`)
+      say(`  ${round + 1}  ${LABELS[id].padEnd(11)} ${number(value).padStart(9)}`)
     // Of its own: a contender that still held its image after a failure would fail the next workload too.
     const mounts = new Cleanup()
     const unmountAll = cleanup.add(() => cleanUp(mounts))

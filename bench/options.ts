@@ -13,8 +13,8 @@ export interface Options {
 
 export const HELP = `usage: npm run bench -- [OPTIONS]
 
-Measures rawmount, through both transports, beside QEMU's own FUSE export of the same QED image and beside a raw file.
-Prints a table, and writes it with all samples and a chart to bench/results/. Needs root, and a quiet machine.
+Measures rawmount, through both transports, beside QEMU's own FUSE export of the same QED image and beside a raw file;
+and rawmount on FVD beside rawmount on QED and QEMU's export of qcow2. Prints tables, and writes them with all samples and charts to bench/results/. Needs root, and a quiet machine.
 
   --rounds N         times that each measurement is made, contenders taking turns (default 5)
   --seconds S        length of one measurement (default 2.5)
@@ -22,7 +22,7 @@ Prints a table, and writes it with all samples and a chart to bench/results/. Ne
   --directory DIR    where the images are made (default ${tmpdir()})
   --only REGEX       only workloads whose name matches; see --list
   --quick            2 rounds of 1 second, images of 256 MiB: to see that it works, not to quote
-  --docs             put the table and the chart into docs/ as well
+  --docs             put the tables and the charts into docs/ as well
   --list             name the workloads
   --help
 `

@@ -1,38 +1,37 @@
-import { type ContenderId, LABELS } from './contenders/contender.js'
-import { figures, judge, type Results, speedup, type WorkloadResult } from './results.js'
+import type { Comparison } from './comparisons.js'
+import { LABELS } from './contenders/contender.js'
+import { figures, judge, type Results, speedup, type WorkloadResult, workloadsOf } from './results.js'
 import type { Summary } from './statistics.js'
 
 /** The results as tables: of text for a terminal, of Markdown for the documentation. */
 
-const COLUMNS: readonly ContenderId[] = ['raw', 'bare', 'qemu', 'rawmount', 'libfuse']
 const NOTHING = '–'
+const TARGET = 'target'
 
 export type Row = readonly string[]
 
-/** Of each workload: the median of each contender, the ratios to QEMU, and what is aimed at. */
-export function summaryRows({ workloads }: Results): Row[] {
-  const head = ['workload', '', ...COLUMNS.map(id => LABELS[id]), '× QEMU', 'libfuse × QEMU', 'target']
-  return [head, ...workloads.map(summaryRow)]
-}
-
-function summaryRow(result: WorkloadResult): Row {
-  return [
+/** Of each workload: the median of each contender, the ratios that are in question, and what is aimed at. */
+export function summaryRows(results: Results, comparison: Comparison): Row[] {
+  const { columns, ratios } = comparison
+  const head = ['workload', '', ...columns.map(id => LABELS[id]), ...ratios.map(({ title }) => title), TARGET]
+  const rows = workloadsOf(results, comparison).map(result => [
     result.title,
     result.unit,
-    ...COLUMNS.map(id => cell(figures(result, id), ({ median }) => number(median))),
-    cell(speedup(result, 'rawmount'), times),
-    cell(speedup(result, 'libfuse'), times),
+    ...columns.map(id => cell(figures(result, id), ({ median }) => number(median))),
+    ...ratios.map(({ of, to }) => cell(speedup(result, of, to), summary => times(summary))),
     targetCell(result),
-  ]
+  ])
+  return [head, ...rows]
 }
 
 /** Least and most of all rounds. */
-export function spreadRows({ workloads }: Results): Row[] {
-  const head = ['least to most', '', ...COLUMNS.map(id => LABELS[id])]
-  const rows = workloads.map(result => [
+export function spreadRows(results: Results, comparison: Comparison): Row[] {
+  const { columns } = comparison
+  const head = ['least to most', '', ...columns.map(id => LABELS[id])]
+  const rows = workloadsOf(results, comparison).map(result => [
     result.title,
     result.unit,
-    ...COLUMNS.map(id =>
+    ...columns.map(id =>
       cell(figures(result, id), ({ min, max }) =>
         min === max ? number(min) : `${number(min)} to ${number(max)}`,
       ),
@@ -56,9 +55,13 @@ function cell(summary: Summary | null, show: (summary: Summary) => string): stri
   return summary === null ? NOTHING : show(summary)
 }
 
-/** "3.1 (2.8 to 3.3)": of the medians, and of single rounds. */
+/**
+ * "3.1 (2.8 to 3.3)": of the medians, and of single rounds. With two digits where the second decides: near 1, where two
+ * are to be equally fast.
+ */
 function times({ median, min, max }: Summary): string {
-  return `${median.toFixed(1)} (${min.toFixed(1)} to ${max.toFixed(1)})`
+  const digits = median < 1.5 ? 2 : 1
+  return `${median.toFixed(digits)} (${min.toFixed(digits)} to ${max.toFixed(digits)})`
 }
 
 /** Three digits that mean something: 0.42, 7.1, 152, 15,300. */
@@ -68,14 +71,15 @@ export function number(value: number): string {
   return (Math.round(value / scale) * scale).toLocaleString('en-US')
 }
 
-/** Words to the left, figures to the right; the last column, of targets, is words too. */
+/** Words to the left, figures to the right. */
 export function textTable(rows: readonly Row[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
+  const head = rows[0]!
+  const widths = head.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
   return rows
     .map(row =>
       row
         .map((text, column) =>
-          isWords(column, row.length) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!),
+          isWords(column, head) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!),
         )
         .join('  ')
         .trimEnd(),
@@ -85,10 +89,10 @@ export function textTable(rows: readonly Row[]): string {
 
 export function markdownTable(rows: readonly Row[]): string {
   const [head = [], ...body] = rows
-  const rule = head.map((_, column) => (isWords(column, head.length) ? '---' : '---:'))
+  const rule = head.map((_, column) => (isWords(column, head) ? '---' : '---:'))
   return [head, rule, ...body].map(row => `| ${row.join(' | ')} |`).join('\n')
 }
 
-function isWords(column: number, columns: number): boolean {
-  return column < 2 || (column === columns - 1 && columns > 2 + COLUMNS.length)
+function isWords(column: number, head: Row): boolean {
+  return column < 2 || head[column] === TARGET
 }

@@ -1,3 +1,11 @@
+import {
+  COMPARISONS,
+  type Comparison,
+  type ComparisonId,
+  comparisonOf,
+  hasColumn,
+  subjectPrefix,
+} from './comparisons.js'
 import { type ContenderId, LABELS } from './contenders/contender.js'
 import type { Machine } from './machine.js'
 import { ratio, type Summary, summarize } from './statistics.js'
@@ -18,11 +26,22 @@ export interface Results {
 
 export interface WorkloadResult {
   readonly id: string
+  readonly comparison: ComparisonId
   readonly title: string
   readonly unit: Unit
   readonly targets: readonly Target[]
   /** In the order of the rounds. */
   readonly samples: Readonly<Partial<Record<ContenderId, readonly number[]>>>
+}
+
+/** Those of one comparison. */
+export function workloadsOf({ workloads }: Results, { id }: Comparison): readonly WorkloadResult[] {
+  return workloads.filter(({ comparison }) => comparison === id)
+}
+
+/** The comparisons of which anything was measured. */
+export function comparisonsOf(results: Results): readonly Comparison[] {
+  return COMPARISONS.filter(comparison => workloadsOf(results, comparison).length > 0)
 }
 
 /** Units of which less is better; they are shown as they are, not as ratios. */
@@ -38,18 +57,14 @@ export function figures({ samples }: WorkloadResult, id: ContenderId): Summary |
 }
 
 /** How many times as fast as `reference` a contender is; null where one of them was not measured, or for a cost. */
-export function speedup(
-  result: WorkloadResult,
-  id: ContenderId,
-  reference: ContenderId = 'qemu',
-): Summary | null {
+export function speedup(result: WorkloadResult, id: ContenderId, reference: ContenderId): Summary | null {
   const values = result.samples[id]
   const others = result.samples[reference]
   return values === undefined || others === undefined || isCost(result) ? null : ratio(values, others)
 }
 
 export interface Verdict {
-  /** "≥ 2.5 × QEMU" */
+  /** "≥ 2.5 × QEMU", "FVD flat ≥ 0.95 × QED" */
   readonly wanted: string
   readonly met: boolean
   /** What was measured, where the columns of the table do not show it. */
@@ -58,18 +73,20 @@ export interface Verdict {
 
 /** Null where a side was not measured. */
 export function judge(result: WorkloadResult, target: Target): Verdict | null {
+  const comparison = comparisonOf(result)
+  const prefix = subjectPrefix(comparison, target.who)
   if ('times' in target) {
-    const reached = speedup(result, 'rawmount', target.of)
+    const reached = speedup(result, target.who, target.of)
     if (reached === null) return null
     return {
-      wanted: `≥ ${target.times} × ${LABELS[target.of]}`,
+      wanted: `${prefix}≥ ${target.times} × ${LABELS[target.of]}`,
       met: reached.median >= target.times,
-      measured: target.of === 'qemu' ? '' : `${reached.median.toFixed(2)} ×`,
+      measured: hasColumn(comparison, target) ? '' : `${reached.median.toFixed(2)} ×`,
     }
   }
-  const value = figures(result, 'rawmount')
+  const value = figures(result, target.who)
   if (value === null) return null
-  return 'below' in target
-    ? { wanted: `< ${target.below} ${result.unit}`, met: value.median < target.below, measured: '' }
-    : { wanted: `≤ ${target.upTo} ${result.unit}`, met: value.median <= target.upTo, measured: '' }
+  const [sign, limit] = 'below' in target ? ['<', target.below] : ['≤', target.upTo]
+  const met = 'below' in target ? value.median < limit : value.median <= limit
+  return { wanted: `${prefix}${sign} ${limit} ${result.unit}`, met, measured: '' }
 }

@@ -13,7 +13,7 @@ export async function measure(
   rounds: number,
   heard: (id: ContenderId, round: number, value: number) => void,
 ): Promise<WorkloadResult> {
-  const { id, title, unit, targets } = workload
+  const { id, comparison, title, unit, targets } = workload
   const lanes = new Map<ContenderId, Lane>()
   const samples: Partial<Record<ContenderId, number[]>> = {}
   for (const [contender, open] of workload.lanes) {
@@ -28,5 +28,5 @@ export async function measure(
     }
   }
   for (const lane of lanes.values()) await lane.close()
-  return { id, title, unit, targets, samples }
+  return { id, comparison, title, unit, targets, samples }
 }

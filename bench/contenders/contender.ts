@@ -1,5 +1,14 @@
 /** Who is measured. `bare` is no way to use an image: a loop of the system calls that the work cannot do without. */
-export type ContenderId = 'raw' | 'bare' | 'qemu' | 'rawmount' | 'libfuse'
+export type ContenderId =
+  | 'raw'
+  | 'bare'
+  | 'qemu'
+  | 'rawmount'
+  | 'libfuse'
+  | 'qcow2'
+  | 'qed'
+  | 'fvd-flat'
+  | 'fvd-compact'
 
 export const LABELS: Readonly<Record<ContenderId, string>> = {
   raw: 'raw file',
@@ -7,13 +16,25 @@ export const LABELS: Readonly<Record<ContenderId, string>> = {
   qemu: 'QEMU',
   rawmount: 'rawmount',
   libfuse: 'libfuse',
+  qcow2: 'QEMU qcow2',
+  qed: 'QED',
+  'fvd-flat': 'FVD flat',
+  'fvd-compact': 'FVD compact',
+}
+
+/** The images that a contender takes. */
+export interface ImageKind {
+  readonly format: 'qed' | 'raw' | 'qcow2' | 'fvd'
+  readonly maker: 'qemu-img' | 'rawmount'
+  /** For -o, where they are made with other than the defaults. */
+  readonly options?: string
+  /** Bytes of the disk that the smallest write on a backing file puts into the image. */
+  readonly grain: number
 }
 
 /** A way to get at the disk in an image. */
-export interface Contender {
+export interface Contender extends ImageKind {
   readonly id: ContenderId
-  /** The format of image that it takes. */
-  readonly format: 'qed' | 'raw'
   /** O_DIRECT where a workload asks for it; see raw-file.ts for who does not. */
   readonly direct: boolean
   /** The command, with IMAGE and PLACE for the paths. */

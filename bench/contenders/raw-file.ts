@@ -7,6 +7,8 @@ import type { Contender } from './contender.js'
 export const rawFile: Contender = {
   id: 'raw',
   format: 'raw',
+  maker: 'qemu-img',
+  grain: 0,
   direct: false,
   commandLine: 'the file itself, through the page cache',
   async serve(image) {

@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises'
 import type { Bench, Lane } from '../bench.js'
 import type { Contender } from '../contenders/contender.js'
+import { checkImage } from '../evidence.js'
 import { fio } from '../fio.js'
-import { CLUSTER, checkImage } from '../images.js'
-import { allocatingOffsets, replayLog } from '../pattern.js'
+import { allocatingOffsets, BLOCK, CLUSTER, MiB, replayLog, sequentialOffsets } from '../pattern.js'
 
 const GiB = 2 ** 30
 
@@ -11,41 +11,50 @@ const GiB = 2 ** 30
 const EMPTY_SIZE = 8 * GiB
 
 export interface Allocating {
-  /** On the template as backing file: each write copies a cluster from it. */
+  /** 4 KiB at a random place of each cluster of 64 KiB, or 1 MiB after 1 MiB. */
+  readonly order: 'random' | 'sequential'
+  /** On the template as backing file: what a write does not cover of its cluster or block is copied from it. */
   readonly backed: boolean
+  /** An fsync after so many writes, over and over. */
+  readonly fsyncEvery?: number
   /** An fsync at the end, in the measured time. */
   readonly endFsync?: boolean
 }
 
-/** Random 4 KiB writes that allocate a cluster each, into an image that is new in every round. */
+/** Writes that all allocate, into an image that is new in every round. */
 export async function allocating(
   bench: Bench,
   contender: Contender,
-  { backed, endFsync = false }: Allocating,
+  { order, backed, fsyncEvery, endFsync = false }: Allocating,
 ): Promise<Lane> {
   const { images } = bench
   const size = backed ? images.size : EMPTY_SIZE
+  const length = order === 'random' ? BLOCK : MiB
   return {
     async measure(round) {
-      const image = backed ? await images.overlay() : await images.empty(contender, size)
+      const image = backed ? await images.overlay(contender) : await images.empty(contender, size)
       if (backed) await images.warm(images.template)
       const { path, stop } = await bench.serve(contender, image)
+      const offsets =
+        order === 'random' ? allocatingOffsets(round + 1, size, CLUSTER) : sequentialOffsets(size, length)
       const replay = images.fresh('log')
-      await writeFile(replay, replayLog(path, allocatingOffsets(round + 1, size, CLUSTER)))
+      await writeFile(replay, replayLog(path, offsets, { length, fsyncEvery }))
+      await images.makeRoom()
       await bench.settle()
-      const { iops, operations } = await fio(
-        { rw: 'randwrite', blockSize: '4k', replay, endFsync },
+      const { iops, bytesPerSecond, operations } = await fio(
+        { rw: 'randwrite', blockSize: order === 'random' ? '4k' : '1M', replay, endFsync },
         { path, direct: contender.direct, seconds: bench.seconds, seed: round + 1 },
       )
       await stop()
-      if (contender.format === 'qed') {
-        const clusters = await checkImage(image)
-        if (clusters < operations)
-          throw new Error(`${contender.id}: ${operations} writes allocated ${clusters} clusters`)
-      }
+      const held = checkImage(image, contender)
+      const wanted = operations * Math.max(length, contender.grain)
+      if (held < wanted)
+        throw new Error(
+          `${contender.id}: ${operations} writes put ${held} bytes into the image, not ${wanted}`,
+        )
       await images.remove(image)
       await rm(replay)
-      return iops
+      return order === 'random' ? iops : bytesPerSecond / 1e6
     },
     close: async () => {},
   }

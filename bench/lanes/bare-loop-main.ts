@@ -3,8 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { roundDown } from '../../src/bytes.js'
 import { pread, pwrite } from '../../src/libc/files.js'
 import { IoBuffer } from '../../src/libc/io-buffer.js'
-import { CLUSTER } from '../images.js'
-import { allocatingOffsets, BLOCK } from '../pattern.js'
+import { allocatingOffsets, BLOCK, CLUSTER } from '../pattern.js'
 
 /**
  * bare-loop-main BASE COPY SEED SECONDS: for each block of the pattern, reads its cluster from BASE, changes the block,

@@ -1,7 +1,7 @@
 import type { Bench, Lane } from '../bench.js'
 import type { Contender } from '../contenders/contender.js'
+import { checkImage } from '../evidence.js'
 import { fio } from '../fio.js'
-import { checkImage } from '../images.js'
 import { residentMiB } from '../process-facts.js'
 
 const TiB = 2 ** 40
@@ -19,7 +19,7 @@ export async function residentMemory(bench: Bench, contender: Contender): Promis
       )
       const resident = residentMiB(pid!, 'VmHWM')
       await stop()
-      if ((await checkImage(image)) === 0) throw new Error(`${contender.id}: the writes allocated nothing`)
+      if (checkImage(image, contender) === 0) throw new Error(`${contender.id}: the writes allocated nothing`)
       await images.remove(image)
       return resident
     },
