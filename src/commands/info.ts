@@ -23,9 +23,9 @@ export async function run({ values, operands }: Given<typeof info>): Promise<num
 
 function readChain(
   path: string,
-  { format, backing, forceShare }: Given<typeof info>['values'],
+  { format, backing, allowDevices, forceShare }: Given<typeof info>['values'],
 ): readonly ChainMember[] {
-  const image = openImage(path, { format, backing, forceShare })
+  const image = openImage(path, { format, backing, allowDevices, forceShare })
   for (const warning of image.warnings) warn(warning)
   image.close()
   return image.chain

@@ -11,8 +11,8 @@ const BATCH = 64 * 1024
 
 export async function run({ values, operands }: Given<typeof map>): Promise<number> {
   const [path = ''] = operands
-  const { format, backing, forceShare } = values
-  const image = openImage(path, { format, backing, forceShare })
+  const { format, backing, allowDevices, forceShare } = values
+  const image = openImage(path, { format, backing, allowDevices, forceShare })
   for (const warning of image.warnings) warn(warning)
   try {
     const names = [path]

@@ -169,6 +169,7 @@ export const info = command({
     forceShare,
     backingChain: flag('backing-chain', 'every image of the chain, not only FILE'),
     backing,
+    allowDevices,
   },
   examples: [
     { line: 'rawmount info vm.qed', what: '' },
@@ -217,6 +218,7 @@ export const map = command({
     output,
     forceShare,
     backing,
+    allowDevices,
   },
   examples: [
     { line: 'rawmount map vm.qed', what: '' },
