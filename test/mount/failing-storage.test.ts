@@ -80,7 +80,7 @@ for (const transport of TRANSPORTS) {
     await disk.close()
     t.true((await mounted.status()).errors > 0)
     await mounted.unmount()
-    await succeed('losetup', '--detach', device)
+    await work.detach(device)
   })
 }
 

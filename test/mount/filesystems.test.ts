@@ -48,7 +48,7 @@ async function differing(directory: string, files: Map<string, Buffer>): Promise
 
 async function detach(work: Scratch, directory: string, device: string): Promise<void> {
   await succeed('umount', work.join(directory))
-  await succeed('losetup', '--detach', device)
+  await work.detach(device)
 }
 
 for (const transport of TRANSPORTS) {
@@ -73,7 +73,7 @@ for (const transport of TRANSPORTS) {
       await succeed('umount', work.join('files'))
       const check = await run(system.check[0], [...system.check.slice(1), device])
       t.is(check.code, 0, check.stdout)
-      await succeed('losetup', '--detach', device)
+      await work.detach(device)
       await mounted.unmount()
     })
   }

@@ -105,7 +105,7 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
     await kill(work, mounted)
     // The file system in the loop device has lost its disk.
     await run('umount', [directory])
-    await succeed('losetup', '--detach', device)
+    await work.detach(device)
     await mustCheck(t, work, image, [0, 3])
 
     mounted = await work.mount(image)
@@ -115,7 +115,7 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
     await succeed('umount', directory)
     const check = await run('e2fsck', ['-f', '-n', device])
     t.is(check.code, 0, check.stdout)
-    await succeed('losetup', '--detach', device)
+    await work.detach(device)
     await mounted.unmount()
     await mustCheck(t, work, image, [0, 3])
   })
@@ -180,7 +180,7 @@ test('trim in the guest gives storage of an FVD image back', async t => {
   await succeed('fstrim', directory)
   t.true((await allocated(image)) < full - 24 * MiB)
   await succeed('umount', directory)
-  await succeed('losetup', '--detach', device)
+  await work.detach(device)
   await mounted.unmount()
   await mustCheck(t, work, image, [0, 3])
 })

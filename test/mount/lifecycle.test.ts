@@ -158,7 +158,7 @@ test('umount of a busy mount names the loop device that holds it', async t => {
   t.is(outcome.code, 1)
   t.true(outcome.stderr.includes(device) && outcome.stderr.includes(directory), outcome.stderr)
   await succeed('umount', directory)
-  await succeed('losetup', '--detach', device)
+  await work.detach(device)
   await mounted.unmount()
 })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import { environment, type Outcome, run, succeed, told } from './tools.js'
+import { environment, type Outcome, run, succeed, told, until } from './tools.js'
 
 /**
  * Mounts for tests, made by the built program as a user makes them. A test gets a directory of its own; whatever it
@@ -111,6 +111,15 @@ export class Scratch {
     const part = length === 0 ? [] : ['--sizelimit', `${length}`]
     const device = await succeed('losetup', '--find', '--show', '--offset', `${offset}`, ...part, file)
     return device.trim()
+  }
+
+  /**
+   * Detaches a loop device. Whoever looks at it in that moment, a test beside this one that lists the loop devices say,
+   * puts that off; so it waits until the device has let its file go.
+   */
+  async detach(device: string): Promise<void> {
+    await succeed('losetup', '--detach', device)
+    await until(async () => (await run('losetup', [device])).code !== 0)
   }
 
   /** Mounts a device on the directory `name`. */
