@@ -88,7 +88,7 @@ export class OpenGate {
     if (facts.kind === 'other' || (facts.kind === 'block' && !this.allowDevices)) {
       throw new ImageError(
         'REFUSED',
-        `${who}is ${facts.description}, not a regular file; an image may not lead there`,
+        `${who}is ${facts.description}, not a regular file; an image may not lead there${facts.kind === 'block' ? ' without --allow-devices' : ''}`,
       )
     }
     const earlier = this.opened.get(facts.identity)
