@@ -54,8 +54,9 @@ export class JournalWriter {
     return chunk === this.nextChunk ? ENTRY_LENGTH : TABLE_HEADER + ENTRY_LENGTH
   }
 
-  /** Adds an entry that fits. */
+  /** Adds an entry. Throws RangeError when it does not fit. */
   entry(chunk: number, id: number): void {
+    if (this.room < this.lengthOf(chunk)) throw new RangeError(`${this.room} bytes are too few for an entry`)
     const sector = (this.count - 1) * SECTOR
     if (chunk !== this.nextChunk) {
       this.record = sector + this.used
@@ -69,8 +70,9 @@ export class JournalWriter {
     this.nextChunk = chunk + 1
   }
 
-  /** The blocks of these guest sectors are in the image; ends the sector. */
+  /** The blocks of these guest sectors are in the image; ends the sector. Throws RangeError when it has no room. */
   blocks(firstSector: number, sectors: number): void {
+    if (this.room < BITMAP_LENGTH) throw new RangeError(`${this.room} bytes are too few for a BITMAP record`)
     const at = (this.count - 1) * SECTOR + this.used
     this.view.setUint32(at, BITMAP_RECORD, true)
     this.view.setUint32(at + 4, sectors, true)

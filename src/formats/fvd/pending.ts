@@ -148,7 +148,8 @@ export class PendingChanges {
   private blockFits(block: number, writer: JournalWriter): boolean {
     const last = this.lastChunkOf(block)
     let length = BITMAP_LENGTH
-    let previous = -1
+    // No chunk comes before the first one: -1 would.
+    let previous = -2
     for (let chunk = this.firstChunkOf(block); chunk <= last; chunk++) {
       if (!this.mustSay(chunk)) continue
       length += previous === chunk - 1 ? ENTRY_LENGTH : writer.lengthOf(chunk)

@@ -144,6 +144,29 @@ test('chunks of a block that do not fit a sector are durable before the block is
   disk.close()
 })
 
+test('a block that just does not fit a sector with its chunks, the first of the disk among them, waits for them', t => {
+  const storage = makeFvd({
+    size: 1200 * KIB,
+    options: { compact_image: 'on', chunk_size: 4096, block_size: 1023 * 512, journal_size: 4096 },
+    baseSize: 900 * KIB,
+  })
+  const disk = openFvd(storage)
+  // Gives storage to the last chunk of the first block, and by the write to all but a few before it.
+  disk.zero(0, 741_888)
+  disk.write(0, fill(120 * 4096, 7))
+  disk.flush()
+  const sectors = journalOf(storage)
+  t.deepEqual(
+    sectors.flat().filter(record => !/^(TABLE|BITMAP) \d/.test(record)),
+    [],
+  )
+  t.true(sectors.flat().includes('BITMAP 0+1023'), sectors.flat().join('; '))
+  disk.drop()
+  const after = openFvd(storage, false)
+  t.deepEqual(after.read(0, 120 * 4096), fill(120 * 4096, 7))
+  after.close()
+})
+
 test('a full journal begins again at its start, after table and then bitmap are in their places', t => {
   const storage = makeFvd({
     options: { compact_image: 'on', chunk_size: 4096, block_size: 4096, journal_size: 4096 },
