@@ -18,7 +18,7 @@ interface Role {
   readonly change: string
 }
 
-const BACKING_FILE: Role = { what: 'backing file', change: 'rebase the image onto a file' }
+const BACKING_FILE: Role = { what: 'backing file', change: 'rebase the image onto another file' }
 const DATA_FILE: Role = {
   what: 'data file',
   change: 'name another with "rawmount update IMAGE data_file=NAME"',

@@ -57,7 +57,7 @@ export class WritableFvdDriver extends FvdDriver implements WritableDriver {
     }
   }
 
-  /** Readers see the blocks that end here: all of them now has its bytes. */
+  /** Readers see the blocks that end here, whose other pieces were published before. */
   publish(offset: number, place: Place): void {
     this.setBlocks(offset, offset + place.length)
   }
