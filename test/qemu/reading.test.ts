@@ -1,23 +1,15 @@
 import { open, readFile } from 'node:fs/promises'
 import test from 'ava'
 import { checkImage } from '../../src/disk/check.js'
-import { type Scratch, scratch } from '../support/mounting.js'
+import { scratch } from '../support/mounting.js'
 import { needsCheck } from '../support/need-check.js'
-import { bytesByQemu, bytesByRawmount, QEMU, qemuIo, qemuIoCrash } from '../support/qemu.js'
+import { bytesByQemu, bytesByRawmount, createByQemu, QEMU, qemuIo, qemuIoCrash } from '../support/qemu.js'
 import { type Random, seeded } from '../support/random.js'
 import { lacks, run, succeed } from '../support/tools.js'
 
 /** Images that qemu-img made and qemu-io wrote show the same disk here. */
 const KiB = 1024
 const MiB = 1024 * KiB
-
-/** A new image by qemu-img, in the directory of the test. */
-async function create(work: Scratch, name: string, size: string, options = '', backing: string[] = []) {
-  const image = work.join(name)
-  const list = options === '' ? [] : ['-o', options]
-  await succeed('qemu-img', 'create', '-q', '-f', 'qed', ...list, ...backing, image, size)
-  return image
-}
 
 /** Writes and zeroes here and there, in and across clusters. */
 function scribbles(random: Random, size: number, cluster: number): string[] {
@@ -45,7 +37,7 @@ for (const [clusterSize, tableSize, size] of [
   test(`an image of QEMU with clusters of ${clusterSize / KiB} KiB, tables of ${tableSize}, ${size} bytes reads the same`, async t => {
     if (lacks(t, ...QEMU)) return
     const work = await scratch(t)
-    const image = await create(
+    const image = await createByQemu(
       work,
       'disk.qed',
       `${size}`,
@@ -81,7 +73,7 @@ for (const [which, baseSize] of Object.entries(BASES)) {
       )
       // Relative names count from the image, not from the working directory.
       const name = random.chance(0.5) ? 'base' : work.join('base')
-      const image = await create(work, 'disk.qed', '16M', '', ['-b', name, '-F', format])
+      const image = await createByQemu(work, 'disk.qed', '16M', '', ['-b', name, '-F', format])
       await qemuIo(image, 'qed', ...scribbles(random, 16 * MiB, 64 * KiB))
       t.true(bytesByRawmount(image).equals(await bytesByQemu(image, 'qed')), `backing file ${name}`)
     })
@@ -101,7 +93,7 @@ test('a chain of three images of QEMU on a raw base, each of another geometry, r
     [2, '12M', 64],
     [3, '9M', 16],
   ] as const) {
-    image = await create(work, `disk${number}.qed`, size, `cluster_size=${clusterSize}K`, below)
+    image = await createByQemu(work, `disk${number}.qed`, size, `cluster_size=${clusterSize}K`, below)
     await qemuIo(image, 'qed', ...scribbles(random, Number.parseInt(size, 10) * MiB, clusterSize * KiB))
     below = ['-b', `disk${number}.qed`, '-F', 'qed']
   }
@@ -111,7 +103,7 @@ test('a chain of three images of QEMU on a raw base, each of another geometry, r
 test('an image that a crash of QEMU left marked reads the same, and is not changed by reading', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  const image = await create(work, 'disk.qed', '16M')
+  const image = await createByQemu(work, 'disk.qed', '16M')
   await qemuIoCrash(image, 'qed', ...scribbles(seeded(t), 16 * MiB, 64 * KiB))
   t.true(await needsCheck(image))
   const before = await readFile(image)
@@ -124,7 +116,7 @@ test('an image that a crash of QEMU left marked reads the same, and is not chang
 test('opening such an image for writing repairs it and clears the mark, and QEMU agrees', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  const image = await create(work, 'disk.qed', '16M')
+  const image = await createByQemu(work, 'disk.qed', '16M')
   await qemuIoCrash(image, 'qed', 'write -P 5 0 1M', 'write -P 6 3M 2M')
   // A leak, as of an allocation that never got linked: harmless, and there is no way to give it back.
   await succeed('truncate', '--size', '+128K', image)
@@ -141,7 +133,7 @@ test('an image of QEMU shows the same through the mount', async t => {
   const random = seeded(t)
   await succeed('qemu-img', 'create', '-q', '-f', 'raw', work.join('base.raw'), '20M')
   await qemuIo(work.join('base.raw'), 'raw', 'write -P 1 0 20M')
-  const image = await create(work, 'disk.qed', '32M', '', ['-b', 'base.raw', '-F', 'raw'])
+  const image = await createByQemu(work, 'disk.qed', '32M', '', ['-b', 'base.raw', '-F', 'raw'])
   await qemuIo(image, 'qed', ...scribbles(random, 32 * MiB, 64 * KiB))
   const expected = await bytesByQemu(image, 'qed')
   const mounted = await work.mount(image, '-r')

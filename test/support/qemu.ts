@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { openImage } from '../../src/disk/open.js'
 import { IoBuffer } from '../../src/libc/io-buffer.js'
+import type { Scratch } from './mounting.js'
 import { run, succeed } from './tools.js'
 
 /** QEMU's tools as the second opinion on every image. */
@@ -50,4 +51,19 @@ export function bytesByRawmount(image: string, writable = false): Buffer {
   } finally {
     opened.close()
   }
+}
+
+/** A new image by qemu-img in the directory of the test, of the format that its name ends in; returns its path. */
+export async function createByQemu(
+  work: Scratch,
+  name: string,
+  size: string,
+  options = '',
+  backing: readonly string[] = [],
+): Promise<string> {
+  const image = work.join(name)
+  const list = options === '' ? [] : ['-o', options]
+  const format = name.split('.').at(-1)!
+  await succeed('qemu-img', 'create', '-q', '-f', format, ...list, ...backing, image, size)
+  return image
 }

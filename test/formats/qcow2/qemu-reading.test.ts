@@ -3,22 +3,13 @@ import test from 'ava'
 import { openImage } from '../../../src/disk/open.js'
 import { IoBuffer } from '../../../src/libc/io-buffer.js'
 import { type Scratch, scratch } from '../../support/mounting.js'
-import { bytesByQemu, bytesByRawmount, QEMU, qemuIo, qemuIoCrash } from '../../support/qemu.js'
+import { bytesByQemu, bytesByRawmount, createByQemu, QEMU, qemuIo, qemuIoCrash } from '../../support/qemu.js'
 import { type Random, seeded } from '../../support/random.js'
 import { lacks, succeed } from '../../support/tools.js'
 
 /** Images that qemu-img made and qemu-io wrote show the same disk here. */
 const KiB = 1024
 const MiB = 1024 * KiB
-
-/** A new image by qemu-img, in the directory of the test. */
-async function create(work: Scratch, name: string, size: string, options = '', backing: string[] = []) {
-  const image = work.join(name)
-  const list = options === '' ? [] : ['-o', options]
-  const format = name.split('.').at(-1)!
-  await succeed('qemu-img', 'create', '-q', '-f', format, ...list, ...backing, image, size)
-  return image
-}
 
 /** Writes, zeroes and discards here and there, in and across clusters. */
 function scribbles(random: Random, size: number, cluster: number): string[] {
@@ -51,7 +42,7 @@ for (const [options, cluster, size] of GEOMETRIES) {
   test(`an image of QEMU reads the same: ${options || 'the defaults'}, ${size} bytes`, async t => {
     if (lacks(t, ...QEMU)) return
     const work = await scratch(t)
-    const image = await create(work, 'disk.qcow2', `${size}`, options)
+    const image = await createByQemu(work, 'disk.qcow2', `${size}`, options)
     await qemuIo(image, 'qcow2', ...scribbles(seeded(t), size, cluster))
     const before = await readFile(image)
     t.true(bytesByRawmount(image).equals(await bytesByQemu(image, 'qcow2')))
@@ -62,7 +53,7 @@ for (const [options, cluster, size] of GEOMETRIES) {
 test('an image that a crash of QEMU left dirty reads the same, and is not changed by reading', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  const image = await create(work, 'disk.qcow2', '16M', 'lazy_refcounts=on')
+  const image = await createByQemu(work, 'disk.qcow2', '16M', 'lazy_refcounts=on')
   await qemuIoCrash(image, 'qcow2', ...scribbles(seeded(t), 16 * MiB, 64 * KiB), 'flush')
   const before = await readFile(image)
   const seen = bytesByRawmount(image)
@@ -145,7 +136,7 @@ for (const [what, names] of CHAINS) {
         const size = sizes[n]!
         const format = name.split('.').at(-1)!
         const options = format === 'qcow2' ? `cluster_size=${random.pick(['512', '4k', '64k', '2M'])}` : ''
-        image = await create(work, name, `${size}`, options, below)
+        image = await createByQemu(work, name, `${size}`, options, below)
         await qemuIo(image, format, ...scribbles(random, size, 64 * KiB))
         // Relative names count from the image, not from the working directory.
         below = ['-b', random.chance(0.5) ? name : image, '-F', format]
@@ -158,9 +149,9 @@ for (const [what, names] of CHAINS) {
 test('a compressed overlay hides its base, and shows it where it has nothing', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  await create(work, 'base.raw', '4M')
+  await createByQemu(work, 'base.raw', '4M')
   await qemuIo(work.join('base.raw'), 'raw', 'write -P 1 0 4M')
-  const image = await create(work, 'top.qcow2', '5M', '', ['-b', 'base.raw', '-F', 'raw'])
+  const image = await createByQemu(work, 'top.qcow2', '5M', '', ['-b', 'base.raw', '-F', 'raw'])
   await qemuIo(image, 'qcow2', 'write -c -P 2 1M 128k', 'write -c -P 0 2M 64k', 'write -z 3M 64k')
   t.true(bytesByRawmount(image).equals(await bytesByQemu(image, 'qcow2')))
 })
@@ -169,7 +160,7 @@ test('of an image with internal snapshots, the active state is read', async t =>
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
   const random = seeded(t)
-  const image = await create(work, 'disk.qcow2', '8M', 'cluster_size=4k')
+  const image = await createByQemu(work, 'disk.qcow2', '8M', 'cluster_size=4k')
   for (const name of ['one', 'two']) {
     await qemuIo(image, 'qcow2', ...scribbles(random, 8 * MiB, 4 * KiB))
     await succeed('qemu-img', 'snapshot', '-c', name, image)
@@ -183,7 +174,7 @@ test('of an image with internal snapshots, the active state is read', async t =>
 test('an image that was grown and shrunk reads the same', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  const image = await create(work, 'disk.qcow2', '1M', 'cluster_size=512')
+  const image = await createByQemu(work, 'disk.qcow2', '1M', 'cluster_size=512')
   await qemuIo(image, 'qcow2', 'write -P 1 0 1M')
   await succeed('qemu-img', 'resize', '-q', image, '3M')
   await qemuIo(image, 'qcow2', 'write -P 2 2M 1M')
@@ -196,7 +187,7 @@ test('a sparse image of many TiB is read where it has something', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
   const size = 60 * 2 ** 40 + 512
-  const image = await create(work, 'disk.qcow2', `${size}`, 'cluster_size=64k')
+  const image = await createByQemu(work, 'disk.qcow2', `${size}`, 'cluster_size=64k')
   const places = [0, 2 ** 32 - 512, 2 ** 41 + 512, 59 * 2 ** 40, size - 4096]
   await qemuIo(image, 'qcow2', ...places.map((place, n) => `write -P ${n + 1} ${place} 4k`))
   const opened = openImage(image)
@@ -239,7 +230,7 @@ test('what this driver does not read is refused by name, as QEMU makes it', asyn
 test('an image is not opened for writing, and is not changed by the attempt', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  const image = await create(work, 'disk.qcow2', '1M')
+  const image = await createByQemu(work, 'disk.qcow2', '1M')
   const before = await readFile(image)
   t.throws(() => openImage(image, { writable: true }), {
     code: 'READ_ONLY',
@@ -252,7 +243,7 @@ test('an image is not opened for writing, and is not changed by the attempt', as
 test('an image that was cut off is an error where it is cut, or at once', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  const image = await create(work, 'disk.qcow2', '8M')
+  const image = await createByQemu(work, 'disk.qcow2', '8M')
   await qemuIo(image, 'qcow2', 'write -P 1 0 8M')
   await truncate(image, 4 * MiB)
   t.throws(() => bytesByRawmount(image), { code: 'CORRUPT', message: /L2 table entry points nowhere/ })
@@ -308,7 +299,7 @@ test('a compressed image shows the same through a mount, to several readers at a
 test('a mount without -r is refused with the ways that there are', async t => {
   if (lacks(t, ...QEMU)) return
   const work = await scratch(t)
-  const image = await create(work, 'disk.qcow2', '1M')
+  const image = await createByQemu(work, 'disk.qcow2', '1M')
   const { code, stderr } = await work.rawmount('mount', image, await work.directory('mnt'))
   t.not(code, 0)
   t.regex(stderr, /^rawmount: .*disk\.qcow2: qcow2 images are opened read-only; mount with -r, or [^\n]*\n$/)
