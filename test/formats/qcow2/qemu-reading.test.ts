@@ -222,9 +222,8 @@ test('what this driver does not read is refused by name, as QEMU makes it', asyn
   await refused('zstd.qcow2', 'compression_type=zstd', /uses zstd compression/)
   await refused('external.qcow2', `data_file=${work.join('data')}`, /external data file/)
   await refused('extended.qcow2', 'extended_l2=on', /extended L2 entries/)
+  // LUKS is in header.test.ts: qemu-img measures the processor to make one, and now and then fails at it.
   await refused('aes.qcow2', 'encrypt.format=aes,encrypt.key-secret=key', /encrypted \(AES\)/, ...secret)
-  const luks = 'encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10'
-  await refused('luks.qcow2', luks, /encrypted \(LUKS\)/, ...secret)
 })
 
 test('an image is not opened for writing, and is not changed by the attempt', async t => {
