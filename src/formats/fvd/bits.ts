@@ -14,19 +14,28 @@ export function hasBit(words: Int32Array, bit: number): boolean {
 
 /** How many bits from `first` on are like it; looks at none from `end` on. */
 export function runOfBits(words: Int32Array, first: number, end: number): number {
+  return Math.abs(signedRun(words, first, end))
+}
+
+/**
+ * The same, below 0 when the bits are clear. Where other threads set bits meanwhile, kind and length of the run must come
+ * from one look: a bit that was clear for the one and set for the other would make a run of set bits of clear ones.
+ */
+export function signedRun(words: Int32Array, first: number, end: number): number {
   let index = Math.floor(first / 32)
   const within = first % 32
   const word = atomics.load(words, index)
+  const sign = (word & (1 << within)) !== 0 ? 1 : -1
   // All bits that differ from the first one.
-  const same = (word & (1 << within)) !== 0 ? -1 : 0
+  const same = sign > 0 ? -1 : 0
   let different = (word ^ same) & (-1 << within)
   while (different === 0) {
     index++
-    if (index * 32 >= end) return end - first
+    if (index * 32 >= end) return sign * (end - first)
     different = atomics.load(words, index) ^ same
   }
   const stop = index * 32 + (31 - Math.clz32(different & -different))
-  return Math.min(stop, end) - first
+  return sign * (Math.min(stop, end) - first)
 }
 
 /** Sets [first, end). Bits of the words at both ends may be changed by other threads meanwhile. */

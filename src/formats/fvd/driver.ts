@@ -1,7 +1,7 @@
 import { ImageError } from '../../errors.js'
 import * as atomics from '../../shared/atomics.js'
 import { type FormatDriver, type Mapping, Where } from '../driver.js'
-import { hasBit, runOfBits } from './bits.js'
+import { signedRun } from './bits.js'
 import type { Geometry } from './geometry.js'
 import type { FvdState } from './state.js'
 import { INVALID, NO_STORAGE } from './survey.js'
@@ -30,9 +30,9 @@ export class FvdDriver implements FormatDriver {
       span = Math.min(span, baseSize - offset)
       const block = Math.floor(offset / blockSize)
       const end = Math.min(blocks, Math.ceil((offset + span) / blockSize))
-      const count = runOfBits(this.state.bitmap, block, end)
-      span = Math.min(span, (block + count) * blockSize - offset)
-      if (!hasBit(this.state.bitmap, block)) {
+      const count = signedRun(this.state.bitmap, block, end)
+      span = Math.min(span, (block + Math.abs(count)) * blockSize - offset)
+      if (count < 0) {
         run.where = Where.absent
         run.length = span
         run.file = null

@@ -24,8 +24,9 @@ export class ChunkStorage {
   install(chunk: number): void {
     const { state } = this
     const id = this.takeGap() ?? this.takeNext()
-    atomics.storeUnsigned(state.table, chunk, id + 1)
+    // Marked before anybody sees it, as in WritableFvdDriver.setBlocks().
     if (setBit(state.tableChanged, sectorOfChunk(chunk))) atomics.add(state.control, Word.changed, 1)
+    atomics.storeUnsigned(state.table, chunk, id + 1)
   }
 
   /** With the mutex held: the id that install() would hand out from behind the largest one; -1: from a gap. */

@@ -118,10 +118,11 @@ export class WritableFvdDriver extends FvdDriver implements WritableDriver {
     if (last <= first) return
     if (hasBit(bitmap, first) && runOfBits(bitmap, first, last) === last - first) return
     mutex.lock()
-    setBits(bitmap, first, last)
+    // Marked before anybody sees the blocks: who writes to them, and flushes, must not find nothing to commit.
     for (let sector = sectorOfBlock(first); sector <= sectorOfBlock(last - 1); sector++) {
       if (setBit(bitmapChanged, sector)) atomics.add(control, Word.changed, 1)
     }
+    setBits(bitmap, first, last)
     mutex.unlock()
   }
 }
