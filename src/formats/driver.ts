@@ -12,6 +12,8 @@ export interface FormatDriver {
   readonly format: string
   /** Virtual size in bytes, a multiple of 512 but for raw. */
   readonly size: number
+  /** Storage files may end before what map() names: the rest reads as zeros. False: then someone has cut them off. */
+  readonly endsEarly: boolean
   /** Fills in where the run at `offset` (below `size`) lies; the run is at least 1, at most `length` bytes. */
   map(offset: number, length: number, run: Mapping): void
 }
@@ -85,6 +87,11 @@ export interface WritableDriver extends FormatDriver {
    * the Disk sees to. When it throws, what was pending still is.
    */
   commit(): void
+  /**
+   * Nothing is absent any more below `absentEnd`, or what is, reads as zeros in the base: commits, and then says in the
+   * header, durably, that the image needs no base. Absent where a format cannot.
+   */
+  becomeIndependent?(): void
   /** Last commit and whatever marks the file as cleanly closed. */
   finish(): void
 }

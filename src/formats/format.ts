@@ -1,5 +1,7 @@
 import type { StorageFile } from '../storage/storage-file.js'
+import type { CopySettings } from './copy-settings.js'
 import type { FormatDriver } from './driver.js'
+import type { ProfileStore } from './profile.js'
 
 /** One entry of the registry: what a format can do, without an open image. */
 export interface Format {
@@ -17,6 +19,11 @@ export interface Format {
    * time. Throws as open() does.
    */
   inspect?(file: StorageFile): InspectedImage
+  /**
+   * The place of the image for a profile of its base, where it has one, without opening it; absent for formats
+   * without such a place. Throws as open() does.
+   */
+  profile?(file: StorageFile): ProfileStore | undefined
   /** The driver in another thread, from what describe() gave there; `companion` is what open() asked for, if it did. */
   attach(description: unknown, file: StorageFile, companion: StorageFile | null): FormatDriver
   /** Absent for formats without metadata to check (raw): `rawmount check` exits with 63. */
@@ -66,10 +73,19 @@ export interface OpenedImage {
   /** As inspected. */
   readonly backing: BackingReference | null
   readonly info: ImageFacts
+  /** Bytes that the backing file has at least, as the image was made on it; absent where the format does not say. */
+  readonly backingSize?: number
   /** A plain object, SharedArrayBuffers in it, that attach() takes in any thread. */
   describe(): unknown
   /** What the user must know of this image, one line each, with the next step; most images have none. */
   readonly warnings?: readonly string[]
+  /** How the image wants to be filled from its base; absent for formats that cannot say. */
+  readonly copySettings?: CopySettings
+  /** Why what the settings say of prefetching, or of copy-on-read, cannot work, with the next step: it is off there. */
+  readonly prefetchFault?: string | null
+  readonly copyOnReadFault?: string | null
+  /** Its place for a profile of the base; absent where there is none. */
+  readonly profile?: ProfileStore
 }
 
 export interface UpdatableHeader {

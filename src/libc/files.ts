@@ -13,6 +13,8 @@ export const ftruncate = declare('int ftruncate(int fd, int64_t length)')
 export const fallocate = declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
 export const lseek = declare('int64_t lseek(int fd, int64_t offset, int whence)')
 
+export const dup2 = declare('int dup2(int from, int to)')
+
 /** fallocate modes and lseek origins, from linux/falloc.h and linux/fs.h. */
 export const FALLOC_FL_KEEP_SIZE = 0x01
 export const FALLOC_FL_PUNCH_HOLE = 0x02

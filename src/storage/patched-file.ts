@@ -64,5 +64,7 @@ export class PatchedFile implements StorageFile {
     return this.file.describe()
   }
 
+  letGo(): void {}
+
   close(): void {}
 }

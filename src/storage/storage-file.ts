@@ -1,4 +1,5 @@
 import type { IoBuffer } from '../libc/io-buffer.js'
+import type { OpenedRemote } from './http/http-client.js'
 
 /**
  * A file that holds an image, or part of one. Everything above moves bytes through this face, so that the
@@ -34,14 +35,21 @@ export interface StorageFile {
   allocated(): number
   /** What another thread needs to attach to the same open file. */
   describe(): FileDescription
+  /**
+   * Lets the file go, so that it may be deleted or opened by others, while other threads are still attached to it: what
+   * they ask of it from now on fails. close() is still to be called.
+   */
+  letGo(): void
   close(): void
 }
 
 /** A plain object that crosses threads: descriptors belong to the process, so their numbers serve everywhere. */
 export interface FileDescription {
   readonly path: string
+  /** -1 for a file on a web server. */
   readonly fd: number
   readonly writable: boolean
+  readonly remote?: OpenedRemote
 }
 
 export type FileKind = 'regular' | 'block' | 'other'

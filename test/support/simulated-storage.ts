@@ -224,6 +224,7 @@ class Inode {
 
 class SimulatedFile implements StorageFile {
   private open = true
+  private gone = false
 
   constructor(
     private readonly host: SimulatedStorage,
@@ -288,6 +289,13 @@ class SimulatedFile implements StorageFile {
     return { path: this.path, fd: this.fd, writable: this.writable }
   }
 
+  letGo(): void {
+    this.mustBeOpen('dup2')
+    this.gone = true
+    this.inode.locks.delete(this)
+    this.inode.handles.delete(this)
+  }
+
   close(): void {
     this.mustBeOpen('close')
     this.open = false
@@ -298,6 +306,7 @@ class SimulatedFile implements StorageFile {
   /** Validates, counts, fails on demand; false when the call is to have no effect. */
   private enter(kind: CallKind, offset: number, length: number, source: Uint8Array = NO_BYTES): boolean {
     this.mustBeOpen(SYSCALLS[kind])
+    if (this.gone) throw new SystemError(errno.EISDIR, SYSCALLS[kind], this.path)
     if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError(`${kind} at offset ${offset}`)
     const changes = kind !== 'read' && kind !== 'sync'
     if (changes && !this.writable) throw new SystemError(errno.EBADF, SYSCALLS[kind], this.path)

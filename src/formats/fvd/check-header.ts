@@ -1,10 +1,7 @@
 import type { Findings } from './check-findings.js'
-import { Geometry } from './geometry.js'
 import type { FvdHeader } from './header.js'
-import { ENTRY_LENGTH, FIELDS, HEADER_END, PAGE, type RawHeader } from './layout.js'
-
-/** A profile entry: i64 offset, u32 length. */
-const PROFILE_ENTRY = 12
+import { FIELDS, type RawHeader } from './layout.js'
+import { profileFault } from './profile-area.js'
 
 const WRITE_UPDATES: readonly string[] = ['', 'no', 'writethrough', 'writeback', 'writenocache']
 
@@ -24,7 +21,7 @@ export function checkHeader(header: FvdHeader, fileSize: number, findings: Findi
       `need_zero_init is 1: what was never written reads as zeros, so ${where} must not lie on a device with old contents`,
     )
   }
-  const fault = profileFault(header, dataFile === null ? Math.min(raw.metadata_size, fileSize) : fileSize)
+  const fault = profileFault(header, fileSize)
   if (fault === null) return false
   findings.corruption(`the prefetch profile ${fault}`, 'the header names none any more')
   return true
@@ -44,23 +41,4 @@ function noteContradictions(raw: RawHeader, findings: Findings): void {
   if (!WRITE_UPDATES.includes(raw.write_updates_base_img)) {
     findings.note(`write_updates_base_img is '${raw.write_updates_base_img}', which is no way to do that`)
   }
-}
-
-/** `limit`: where the last area may end. */
-function profileFault({ raw, shape }: FvdHeader, limit: number): string | null {
-  const { prefetch_profile_offset: offset, prefetch_profile_entries: entries } = raw
-  if (entries === 0) return null
-  const end = offset + entries * PROFILE_ENTRY
-  if (raw.unit_of_PrefetchProfileEntry_len === 0) return 'has lengths in units of 0 bytes'
-  if (offset % PAGE !== 0) return `is at ${offset}, not a multiple of ${PAGE}`
-  if (!(end <= limit)) return `ends at ${end}, behind the end of its place at ${limit}`
-  const { chunks } = new Geometry(shape)
-  const areas = [
-    { name: 'header', start: 0, length: HEADER_END },
-    { name: 'bitmap', start: shape.bitmapOffset, length: shape.baseSize > 0 ? raw.bitmap_size : 0 },
-    { name: 'table', start: shape.tableOffset, length: chunks * ENTRY_LENGTH },
-    { name: 'journal', start: shape.journalOffset, length: shape.journalSize },
-  ]
-  const met = areas.find(({ start, length }) => length > 0 && start < end && offset < start + length)
-  return met === undefined ? null : `at ${offset} to ${end} overlaps the ${met.name} at ${met.start}`
 }

@@ -3,7 +3,7 @@ import { IoBuffer } from '../../libc/io-buffer.js'
 import * as atomics from '../../shared/atomics.js'
 import { nextBit } from './bits.js'
 import { Checkpoint } from './checkpoint.js'
-import { writeCleanShutdown } from './header.js'
+import { writeAllData, writeCleanShutdown } from './header.js'
 import { JournalWriter } from './journal.js'
 import { SECTOR } from './layout.js'
 import { PendingChanges } from './pending.js'
@@ -52,6 +52,17 @@ export class FvdCommit {
     else data.sync()
     if (atomics.load(control, Word.unclean) === 0) return
     writeCleanShutdown(file, this.scratch, true)
+    file.sync()
+  }
+
+  /** Every block is in the image, durably, and then the header says so. */
+  becomeIndependent(): void {
+    const { file, mutex } = this.state
+    // Whoever is publishing the last block has marked it as changed when the mutex is free again.
+    mutex.lock()
+    mutex.unlock()
+    this.run()
+    writeAllData(file, this.scratch)
     file.sync()
   }
 

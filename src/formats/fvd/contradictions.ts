@@ -8,8 +8,8 @@ interface Rule {
   fault(header: RawHeader): string | null
 }
 
-/** Bytes in memory for pieces on their way from the base. */
-const PREFETCH_LIMIT = 2 ** 30
+/** Bytes in memory for what is on its way from the base. */
+export const PREFETCH_LIMIT = 2 ** 30
 
 const RULES: readonly Rule[] = [
   throughputs('prefetch_min_read_throughput', 'prefetch_max_read_throughput'),

@@ -9,6 +9,7 @@ import { INVALID, NO_STORAGE } from './survey.js'
 /** Translates guest offsets; one object per thread over a state that all threads share. */
 export class FvdDriver implements FormatDriver {
   readonly format = 'fvd'
+  readonly endsEarly = true
   readonly size: number
   protected readonly geometry: Geometry
 

@@ -90,6 +90,12 @@ export function writeCleanShutdown(file: StorageFile, scratch: IoBuffer, clean: 
   file.write(scratch, 0, 4, FIELDS.clean_shutdown.at)
 }
 
+/** Says in the file that no block is in the base any more; durable after the next sync. */
+export function writeAllData(file: StorageFile, scratch: IoBuffer): void {
+  scratch.view.setUint32(0, 1, true)
+  file.write(scratch, 0, 4, FIELDS.all_data_in_fvd_img.at)
+}
+
 /** What is wrong with a field by itself; null when nothing is. */
 export function fieldFault(name: keyof RawHeader, value: number | string): string | null {
   const { kind } = FIELDS[name]

@@ -1,8 +1,10 @@
 import type { Format } from '../format.js'
 import { check } from './check.js'
 import { CREATE_OPTIONS, create } from './create.js'
+import { readHeader } from './header.js'
 import { MAGIC } from './layout.js'
 import { attach, inspect, open } from './open.js'
+import { profileOf } from './profile.js'
 import { updatable, update } from './update.js'
 
 /** Fast Virtual Disk: bitmap, chunk table and journal, for images that copy from a base. @see docs/formats/fvd.md */
@@ -13,6 +15,7 @@ export const fvd = {
     new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0, true) === MAGIC,
   open,
   inspect,
+  profile: file => profileOf(file, readHeader(file)),
   attach,
   check,
   create,

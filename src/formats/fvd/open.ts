@@ -5,10 +5,12 @@ import type { StorageFile } from '../../storage/storage-file.js'
 import type { FormatDriver } from '../driver.js'
 import type { ImageFacts, InspectedImage, OpenedImage, OpenOptions } from '../format.js'
 import { Checkpoint } from './checkpoint.js'
+import { copySettingsOf, refuseUnknownWriteBase } from './copy-settings.js'
 import { FvdDriver } from './driver.js'
 import { type FvdHeader, readHeader, writeCleanShutdown } from './header.js'
 import { FIELD_NAMES, SECTOR } from './layout.js'
 import { loadBitmap, loadTable } from './load.js'
+import { profileOf } from './profile.js'
 import { memoryOf, wipeJournal } from './recover.js'
 import { replay } from './replay.js'
 import { describeState, type FvdDescription, FvdState, Word } from './state.js'
@@ -44,9 +46,13 @@ export function open(file: StorageFile, options: OpenOptions): OpenedImage {
   const header = readHeader(file)
   const data = header.dataFile === null ? file : options.companion(header.dataFile)
   const growCommand = options.allowStorageCommand ? header.raw.add_storage_cmd : ''
+  // Where nothing is in the base any more, it does not matter how writes would change it.
+  if (writable && header.base !== null) refuseUnknownWriteBase(header.raw, file.path)
+  const copying = header.base === null ? null : copySettingsOf(header.raw, file.path)
+  const profile = profileOf(file, header)
   let description = describeState(header.shape, writable, growCommand)
   const state = new FvdState(description, file, data)
-  const warnings: string[] = []
+  const warnings: string[] = writable ? [...(copying?.warnings ?? [])] : []
   const refuse: Refuse = (what, advice) => {
     if (writable) throw new ImageError('CORRUPT', `${file.path}: ${what}; ${advice}`)
     warnings.push(`${file.path}: ${what}; ${advice}`)
@@ -55,11 +61,6 @@ export function open(file: StorageFile, options: OpenOptions): OpenedImage {
   loadBitmap(file, state.geometry, state.bitmap)
   if (!header.cleanShutdown && state.geometry.hasMetadata) recoverInMemory(state, refuse)
   const found = judgeTable(state, refuse)
-  if (writable && !['', 'no'].includes(header.raw.write_updates_base_img)) {
-    warnings.push(
-      `${file.path}: write_updates_base_img asks that writes go to the base, too, and they go to the image only; set it to "no" with rawmount update`,
-    )
-  }
   if (writable) {
     begin(state, header.cleanShutdown, found)
     const gaps = new SharedArrayBuffer(found.gaps.byteLength)
@@ -69,9 +70,16 @@ export function open(file: StorageFile, options: OpenOptions): OpenedImage {
   return {
     driver: makeDriver(new FvdState(description, file, data)),
     backing: header.base,
+    backingSize: header.shape.baseSize,
     describe: () => description,
     warnings,
     info: describeHeader(header, writable),
+    ...(copying !== null && {
+      copySettings: copying.settings,
+      prefetchFault: copying.prefetchFault,
+      copyOnReadFault: copying.copyOnReadFault,
+    }),
+    ...(profile !== undefined && { profile }),
   }
 }
 

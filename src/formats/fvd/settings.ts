@@ -114,9 +114,9 @@ export const SETTINGS = {
     delay,
   ),
   write_updates_base_img: ofBase(
-    'how writes change the base, too: no, writethrough, writeback, writenocache',
+    'how writes change the base, too: no, writethrough, writeback',
     '',
-    word('', 'no', 'writethrough', 'writeback', 'writenocache'),
+    word('', 'no', 'writethrough', 'writeback'),
   ),
 } as const satisfies { readonly [Name in FieldName]?: Setting }
 

@@ -88,6 +88,10 @@ export class WritableFvdDriver extends FvdDriver implements WritableDriver {
     this.committer.run()
   }
 
+  becomeIndependent(): void {
+    this.committer.becomeIndependent()
+  }
+
   finish(): void {
     this.committer.finish()
   }

@@ -19,6 +19,7 @@ export interface Qcow2Description {
 /** Translates guest offsets; one object per thread, its cache of L2 tables its own. */
 export class Qcow2Driver implements FormatDriver {
   readonly format = 'qcow2'
+  readonly endsEarly = true
   readonly size: number
   private readonly geometry: Geometry
   private readonly l1: Float64Array

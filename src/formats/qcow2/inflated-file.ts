@@ -78,6 +78,8 @@ export class InflatedFile implements StorageFile {
     throw new TypeError(`${this.path}: inflated clusters have no descriptor of their own`)
   }
 
+  letGo(): void {}
+
   close(): void {}
 }
 

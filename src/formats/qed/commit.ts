@@ -1,8 +1,8 @@
 import { IoBuffer } from '../../libc/io-buffer.js'
 import * as atomics from '../../shared/atomics.js'
 import { encodeEntry, INVALID, UNALLOCATED } from './entries.js'
-import { writeNeedCheck } from './header.js'
-import { ENTRIES_PER_SECTOR, ENTRY_LENGTH, SECTOR } from './layout.js'
+import { writeNeedCheck, writeWithoutBacking } from './header.js'
+import { BACKING_FEATURES, ENTRIES_PER_SECTOR, ENTRY_LENGTH, SECTOR } from './layout.js'
 import { SectorRuns } from './sector-runs.js'
 import { Link, type QedState, Slot, Word } from './state.js'
 
@@ -54,6 +54,18 @@ export class QedCommit {
     this.cutUnused()
     this.clearNeedCheck()
     this.state.file.sync()
+  }
+
+  /** Every cluster is in the image, durably, and then the header names no backing file any more. */
+  becomeIndependent(): void {
+    const { control, file, mutex } = this.state
+    // Whoever is publishing the last cluster has marked its slot when the mutex is free again.
+    mutex.lock()
+    mutex.unlock()
+    this.run()
+    writeWithoutBacking(file, this.small)
+    atomics.store(control, Word.features, this.state.features & ~BACKING_FEATURES)
+    file.sync()
   }
 
   private commitPending(): void {

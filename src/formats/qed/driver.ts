@@ -10,6 +10,7 @@ import type { QedState } from './state.js'
 /** Translates guest offsets; one object per thread over a state that all threads share. */
 export class QedDriver implements FormatDriver {
   readonly format = 'qed'
+  readonly endsEarly = true
   readonly size: number
   protected readonly geometry: Geometry
   protected readonly file: StorageFile

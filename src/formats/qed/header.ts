@@ -8,8 +8,10 @@ import { CLUSTER_LIMIT } from './entries.js'
 import type { Shape } from './geometry.js'
 import {
   AUTOCLEAR_FEATURES_AT,
+  BACKING_FEATURES,
   BACKING_FILE,
   BACKING_FORMAT_NO_PROBE,
+  BACKING_NAME_AT,
   type Bits,
   decodeHeader,
   ENTRY_LENGTH,
@@ -79,6 +81,19 @@ export function writeNeedCheck(file: StorageFile, scratch: IoBuffer, features: n
   scratch.view.setUint32(0, on ? features | NEED_CHECK : features & ~NEED_CHECK, true)
   scratch.view.setUint32(4, 0, true)
   file.write(scratch, 0, 8, FEATURES_AT)
+}
+
+/**
+ * Takes the backing file's name from the header, in one write within its first sector; durable after the next sync.
+ * `scratch` has room for the header's fields.
+ */
+export function writeWithoutBacking(file: StorageFile, scratch: IoBuffer): void {
+  file.read(scratch, 0, HEADER_LENGTH, 0)
+  const features = scratch.view.getUint32(FEATURES_AT, true)
+  scratch.view.setUint32(FEATURES_AT, (features & ~BACKING_FEATURES) >>> 0, true)
+  scratch.view.setUint32(BACKING_NAME_AT, 0, true)
+  scratch.view.setUint32(BACKING_NAME_AT + 4, 0, true)
+  file.write(scratch, 0, HEADER_LENGTH, 0)
 }
 
 /** What a writer that knows none of the bits must do; durable after the next sync. */

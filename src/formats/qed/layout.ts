@@ -33,6 +33,8 @@ export const MAGIC = 0x00444551
 
 export const FEATURES_AT = 16
 export const AUTOCLEAR_FEATURES_AT = 32
+/** Offset and length of the backing file's name. */
+export const BACKING_NAME_AT = 56
 
 /** features: the image uses a backing file. */
 export const BACKING_FILE = 0x01
@@ -40,6 +42,8 @@ export const BACKING_FILE = 0x01
 export const NEED_CHECK = 0x02
 /** features: the backing file is raw, whatever its first bytes look like. */
 export const BACKING_FORMAT_NO_PROBE = 0x04
+/** What an image without a backing file does not have. */
+export const BACKING_FEATURES = BACKING_FILE | BACKING_FORMAT_NO_PROBE
 
 /** An L1 or L2 table is an array of these. */
 export const ENTRY_LENGTH = 8

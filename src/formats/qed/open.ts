@@ -26,13 +26,7 @@ export function open(
   const header = readHeader(file)
   const facts = describeHeader(header, header.needCheck && !options.writable)
   if (options.writable) recover(file, header)
-  const description = describeState(
-    header,
-    header.features,
-    options.writable,
-    file.size(),
-    options.metadataCache,
-  )
+  const description = describeState(header, header, options.writable, file.size(), options.metadataCache)
   const state = new QedState(description, file)
   fillState(state, file.size())
   return {

@@ -19,9 +19,9 @@ import { Geometry, type Shape } from './geometry.js'
  */
 export interface QedDescription {
   readonly shape: Shape
-  /** The header's feature bits. */
-  readonly features: number
   readonly writable: boolean
+  /** The header has compatible features that nobody here knows. */
+  readonly unknownCompat: boolean
   /** The number of the last cluster when the file ended within it, so that no entry can mean it; else -1. */
   readonly cutCluster: number
   readonly control: SharedArrayBuffer
@@ -50,6 +50,8 @@ export const Word = {
   needCheck: 37,
   /** Where the search for a slot to reuse goes on. */
   hand: 38,
+  /** The header's feature bits, as they are now. */
+  features: 39,
   length: 48,
 } as const
 
@@ -82,7 +84,7 @@ const MIN_SLOTS = 16
 /** Makes the shared memory of an image; L1 and allocation pointer are still to be filled in. */
 export function describeState(
   shape: Shape,
-  features: number,
+  { features, unknownCompat }: { features: number; unknownCompat: boolean },
   writable: boolean,
   fileSize: number,
   metadataCache: number,
@@ -95,12 +97,14 @@ export function describeState(
   )
   const words = (count: number) => new SharedArrayBuffer(count * 4)
   const whole = Math.floor(fileSize / shape.clusterSize)
+  const control = words(Word.length)
+  atomics.store(new Int32Array(control), Word.features, features)
   return {
     shape,
-    features,
+    unknownCompat,
     writable,
     cutCluster: fileSize % shape.clusterSize === 0 ? -1 : whole,
-    control: words(Word.length),
+    control,
     l1: words(geometry.l1Entries),
     links: words(geometry.l1Entries),
     index: words(geometry.slices),
@@ -113,7 +117,6 @@ export function describeState(
 /** One thread's view of a description. */
 export class QedState {
   readonly geometry: Geometry
-  readonly features: number
   readonly control: Int32Array
   /** The same words as `control`, for cluster numbers. */
   readonly numbers: Uint32Array
@@ -132,7 +135,6 @@ export class QedState {
     readonly file: StorageFile,
   ) {
     this.geometry = new Geometry(description.shape)
-    this.features = description.features
     this.cutCluster = description.cutCluster
     this.control = new Int32Array(description.control)
     this.numbers = new Uint32Array(description.control)
@@ -144,6 +146,11 @@ export class QedState {
     this.free = new FreeClusters(description.free)
     this.slotCount = this.slots.length / Slot.length
     this.mutex = new Mutex(this.control, Word.mutex, `metadata of ${file.path}`)
+  }
+
+  /** The header's feature bits. */
+  get features(): number {
+    return atomics.load(this.control, Word.features)
   }
 
   /** Changes that are not yet in the file, those of a running commit included. */

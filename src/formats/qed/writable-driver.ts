@@ -1,3 +1,4 @@
+import { ImageError } from '../../errors.js'
 import { errno, SystemError } from '../../libc/errno.js'
 import * as atomics from '../../shared/atomics.js'
 import type { Place, WritableDriver } from '../driver.js'
@@ -92,6 +93,17 @@ export class WritableQedDriver extends QedDriver implements WritableDriver {
 
   commit(): void {
     this.committer.run()
+  }
+
+  /** Throws ImageError FORMAT_UNSUPPORTED where the header has features that the name may be part of. */
+  becomeIndependent(): void {
+    if (this.state.description.unknownCompat) {
+      throw new ImageError(
+        'FORMAT_UNSUPPORTED',
+        `${this.file.path}: the header has compatible features that are unknown here, so the name of its backing file is not taken away; use the program that made it`,
+      )
+    }
+    this.committer.becomeIndependent()
   }
 
   finish(): void {

@@ -4,6 +4,7 @@ import { type Mapping, type Place, Where, type WritableDriver } from '../driver.
 /** Guest offset = file offset. Nothing is ever absent, so nothing is ever allocated. */
 export class RawDriver implements WritableDriver {
   readonly format = 'raw'
+  readonly endsEarly = false
   readonly grain = 0
   readonly zeroGrain = 0
   readonly absentEnd = 0

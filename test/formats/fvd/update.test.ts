@@ -64,7 +64,7 @@ const CHANGES: [string, string, number | string][] = [
   ['need_zero_init', 'true', 1],
   ['unit_of_PrefetchProfileEntry_len', '512', 512],
   ['profile_directed_prefetch_start_delay', '60', 60],
-  ['write_updates_base_img', 'writenocache', 'writenocache'],
+  ['write_updates_base_img', 'writeback', 'writeback'],
 ]
 
 for (const [name, text, value] of CHANGES) {
