@@ -1,6 +1,6 @@
 import { formatByName } from '../formats/registry.js'
+import { attachFile } from '../storage/attach-file.js'
 import type { StorageFile } from '../storage/storage-file.js'
-import { SystemFile } from '../storage/system-file.js'
 import type { CompanionDescription, DiskDescription, LayerDescription } from './descriptions.js'
 import { Disk } from './disk.js'
 import { ImageFile } from './image-file.js'
@@ -12,13 +12,13 @@ export function attachDisk(description: DiskDescription): Disk {
 }
 
 function attachLayer(description: LayerDescription): Layer {
-  const file = new SystemFile(description.file)
+  const file = attachFile(description.file)
   const companion = description.companion && attachCompanion(description.companion)
   const driver = formatByName(description.format).attach(description.driver, file, companion)
   return { file, companion, driver }
 }
 
 function attachCompanion(description: CompanionDescription): StorageFile {
-  if (description.kind === 'file') return new SystemFile(description.file)
+  if (description.kind === 'file') return attachFile(description.file)
   return new ImageFile(attachDisk(description.disk), description.path)
 }

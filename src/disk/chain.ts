@@ -1,11 +1,19 @@
+import { ImageError } from '../errors.js'
+import type { CopySettings, WriteBase } from '../formats/copy-settings.js'
+import { isWritable, type WritableDriver } from '../formats/driver.js'
 import type { BackingReference, Format, OpenedImage } from '../formats/format.js'
 import { RangeLock } from '../shared/range-lock.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
+import { BaseWriter, type BaseWriterDescription } from './base-writer.js'
 import { Committer } from './committer.js'
 import { type Companion, ImageCompanion, PlainCompanion } from './companion.js'
+import { describeCopying } from './copying.js'
+import type { DiskDescription } from './descriptions.js'
 import { Disk } from './disk.js'
 import { DEPTH_LIMIT, type OpenGate } from './gate.js'
+import type { Layer } from './layer.js'
 import { formatOfBacking, formatOfData } from './probe.js'
+import { mustTakeWrites } from './write-base.js'
 
 /** One image of a chain. */
 export interface Member {
@@ -33,6 +41,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
  */
 export class Chain {
   readonly members: Member[] = []
+  private writeBase: WriteBase = 'no'
 
   /** `above`: images that lead here, for the limit of the depth; `writable`: beginWriting() will be called. */
   constructor(
@@ -41,46 +50,108 @@ export class Chain {
     private readonly above = 0,
   ) {}
 
-  /** Takes over `file`, and opens it and its bases. Throws ImageError; what was opened is closed by drop(). */
-  open(file: StorageFile, choose: () => Format): void {
+  /**
+   * Takes over `file`, and opens it and its bases; `chooseWriteBase` says, when the image is known, whether its base is
+   * to be written, too. Throws ImageError; what was opened is closed by drop().
+   */
+  open(
+    file: StorageFile,
+    choose: () => Format,
+    chooseWriteBase: (top: OpenedImage) => WriteBase = () => 'no',
+  ): void {
     const { gate } = this.context
-    let last = this.add(file, choose)
-    while (last.opened.backing !== null) {
+    const top = this.add(file, choose)
+    this.writeBase = chooseWriteBase(top.opened)
+    for (let last = top; last.opened.backing !== null; ) {
       const { name, format } = last.opened.backing
-      const base = gate.openBacking(name, last.file.path, this.remaining)
+      const above = last
+      const writable = above === top && this.writeBase !== 'no'
+      const base = gate.openBacking(name, above.file.path, this.remaining, writable)
       last = this.add(base.file, () => formatOfBacking(base.file, format))
+      if (this.writable && above === top) mustCover(above, last)
+      if (writable) mustTakeWrites(last, top.opened, this.writeBase)
     }
   }
 
   beginWriting(): void {
-    const [top] = this.members as [Mutable<Member>]
-    const companion = (): StorageFile => {
-      top.companion!.beginWriting()
-      return top.companion!.file
+    const [top, base] = this.members as [Mutable<Member>, Mutable<Member>]
+    if (this.writeBase === 'no') {
+      this.beginWritingTo(top)
+      return
     }
-    top.opened = top.format.open(top.file, { ...this.openOptions(true), companion })
+    this.beginWritingTo(base)
+    try {
+      this.beginWritingTo(top)
+    } catch (error) {
+      // It was marked as open, and nothing was written to it.
+      if (isWritable(base.opened.driver)) base.opened.driver.finish()
+      throw error
+    }
+  }
+
+  private beginWritingTo(member: Mutable<Member>): void {
+    const companion = (): StorageFile => {
+      member.companion!.beginWriting()
+      return member.companion!.file
+    }
+    member.opened = member.format.open(member.file, { ...this.openOptions(true), companion })
   }
 
   /** The disk that the chain shows, as it was opened last. */
-  disk(writable: boolean): Disk {
-    return new Disk(
-      this.members.map(({ file, opened, companion }) => ({
-        file,
-        driver: opened.driver,
-        companion: companion?.file ?? null,
+  disk(writable: boolean, copying: CopySettings | null = null): Disk {
+    const layers = this.layers()
+    return new Disk(layers, {
+      ...this.describe(0, writable),
+      copying: copying && describeCopying(layers, copying),
+      baseWriter: writable ? this.describeBaseWriter() : null,
+    })
+  }
+
+  private layers(): Layer[] {
+    return this.members.map(({ file, opened, companion }) => ({
+      file,
+      driver: opened.driver,
+      companion: companion?.file ?? null,
+    }))
+  }
+
+  /** The images from this one on as a disk. */
+  private describe(from: number, writable: boolean): DiskDescription {
+    const layers = this.layers().slice(from)
+    return {
+      writable,
+      layers: this.members.slice(from).map(({ file, format, opened, companion }) => ({
+        format: format.name,
+        file: file.describe(),
+        driver: opened.describe(),
+        companion: companion?.describe() ?? null,
       })),
-      {
-        writable,
-        layers: this.members.map(({ file, format, opened, companion }) => ({
-          format: format.name,
-          file: file.describe(),
-          driver: opened.describe(),
-          companion: companion?.describe() ?? null,
-        })),
-        locks: RangeLock.allocate(),
-        commits: Committer.allocate(),
-      },
-    )
+      locks: RangeLock.allocate(),
+      commits: Committer.allocate(),
+      allocatedBelow: layers.slice(1).reduce((sum, layer) => sum + allocated(layer), 0),
+      copying: null,
+      baseWriter: null,
+    }
+  }
+
+  private describeBaseWriter(): BaseWriterDescription | null {
+    if (this.writeBase === 'no') return null
+    const [image, base] = this.members.map(({ opened }) => opened.driver)
+    const size = Math.min(image!.size, base!.size, (image as WritableDriver).absentEnd)
+    return BaseWriter.describe(this.writeBase, size, this.describe(1, true))
+  }
+
+  /** The bases are not needed any more, and may be deleted; threads that still look at them get errors. */
+  letGoOfBases(): void {
+    this.letGo(1)
+  }
+
+  /** Of the images from this one on. */
+  letGo(from = 0): void {
+    for (const { file, companion } of this.members.slice(from)) {
+      file.letGo()
+      companion?.letGo()
+    }
   }
 
   /** Data files that are images are left as cleanly closed. */
@@ -103,13 +174,13 @@ export class Chain {
   private add(file: StorageFile, choose: () => Format): Member {
     // In the list first: whatever fails next, the file is closed.
     const member = { file, companion: null } as unknown as Mutable<Member>
-    const isTop = this.members.push(member) === 1
+    this.members.push(member)
     if (!this.context.forceShare) this.context.host.lock(file)
     member.format = choose()
     member.opened = member.format.open(file, {
       ...this.openOptions(false),
       companion: reference => {
-        member.companion = this.openCompanion(reference, file.path, isTop && this.writable)
+        member.companion = this.openCompanion(reference, file.path, this.writable && file.writable)
         return member.companion.file
       },
     })
@@ -145,4 +216,22 @@ export class Chain {
       throw error
     }
   }
+}
+
+function allocated({ file, companion }: Layer): number {
+  return file.allocated() + (companion?.allocated() ?? 0)
+}
+
+/**
+ * A base that has become shorter has lost something: what is missing would read as zeros, and could be kept as such. An
+ * image that is only read shows what there is.
+ */
+function mustCover(image: Member, base: Member): void {
+  const { size } = base.opened.driver
+  const needed = image.opened.backingSize ?? 0
+  if (size >= needed) return
+  throw new ImageError(
+    'CORRUPT',
+    `${image.file.path}: its base ${base.file.path} has ${size} bytes, and had ${needed} when the image was made; bring back the whole base, or mount with -r what there is`,
+  )
 }

@@ -77,6 +77,20 @@ export class Committer {
     }
   }
 
+  /** @see WritableDriver.becomeIndependent; false where the format cannot. */
+  becomeIndependent(): boolean {
+    const { driver } = this
+    if (driver.becomeIndependent === undefined) return false
+    this.lock.lock()
+    try {
+      this.refuseAfterFailure()
+      this.run(() => driver.becomeIndependent!())
+      return true
+    } finally {
+      this.lock.unlock()
+    }
+  }
+
   private run(act: () => void): void {
     const number = atomics.add(this.words, BEGUN, 1) + 1
     atomics.store(this.words, WRITTEN, 0)

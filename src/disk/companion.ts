@@ -11,6 +11,8 @@ export interface Companion {
   beginWriting(): void
   /** An image is left as cleanly closed. */
   finish(): void
+  /** @see StorageFile.letGo */
+  letGo(): void
   /** Closes the files. */
   drop(): void
 }
@@ -26,6 +28,10 @@ export class PlainCompanion implements Companion {
 
   finish(): void {}
 
+  letGo(): void {
+    this.file.letGo()
+  }
+
   drop(): void {
     this.file.close()
   }
@@ -37,6 +43,7 @@ interface OpenedChain {
   disk(writable: boolean): Disk
   beginWriting(): void
   finish(): void
+  letGo(): void
   drop(): void
 }
 
@@ -65,6 +72,10 @@ export class ImageCompanion implements Companion {
   finish(): void {
     if (this.disk.writable) this.disk.finish()
     this.chain.finish()
+  }
+
+  letGo(): void {
+    this.chain.letGo()
   }
 
   drop(): void {

@@ -1,4 +1,6 @@
 import type { FileDescription } from '../storage/storage-file.js'
+import type { BaseWriterDescription } from './base-writer.js'
+import type { CopyingDescription } from './copying.js'
 
 /** An open disk as other threads attach to it (attach.ts): plain data and SharedArrayBuffers. */
 export interface DiskDescription {
@@ -6,6 +8,12 @@ export interface DiskDescription {
   readonly layers: readonly LayerDescription[]
   readonly locks: SharedArrayBuffer
   readonly commits: SharedArrayBuffer
+  /** Bytes of storage that the files of the bases occupied at the open. */
+  readonly allocatedBelow: number
+  /** Null where nothing is copied from the base. */
+  readonly copying: CopyingDescription | null
+  /** Null where writes go to the image alone, as they do but for --write-base. */
+  readonly baseWriter: BaseWriterDescription | null
 }
 
 /** One image of its chain. */

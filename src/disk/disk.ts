@@ -2,9 +2,14 @@ import { ImageError } from '../errors.js'
 import { isWritable, type WritableDriver } from '../formats/driver.js'
 import type { IoBuffer } from '../libc/io-buffer.js'
 import { RangeLock } from '../shared/range-lock.js'
+import { BaseReads } from './base-reads.js'
+import { BaseWriter } from './base-writer.js'
 import { Committer } from './committer.js'
+import { CopyPath } from './copy-path.js'
+import { Copying } from './copying.js'
 import type { DiskDescription } from './descriptions.js'
 import { type Extent, ExtentWalk } from './extents.js'
+import { FetchPath } from './fetch-path.js'
 import type { Layer } from './layer.js'
 import { ReadPath } from './read-path.js'
 import { WritePath } from './write-path.js'
@@ -23,8 +28,13 @@ export class Disk {
   private readonly reads: ReadPath
   private readonly extents: ExtentWalk
   private readonly top: WritableDriver | null
-  private readonly writes: WritePath | null
+  private readonly writes: WritePath | null = null
   private readonly committer: Committer | null
+  private readonly fetches: FetchPath | null = null
+  /** Takes the writes where they go to the base, too; else null. */
+  readonly baseWriter: BaseWriter | null = null
+  /** For copiers; null where nothing is copied from the base. */
+  readonly copies: CopyPath | null = null
 
   constructor(
     private readonly layers: readonly Layer[],
@@ -36,9 +46,27 @@ export class Disk {
     this.reads = new ReadPath(layers)
     this.extents = new ExtentWalk(layers)
     this.top = this.writable && isWritable(driver) ? driver : null
-    this.writes = this.top && new WritePath(this.top, this.reads, new RangeLock(description.locks))
+    const copying = description.copying && new Copying(description.copying)
+    const base = new BaseReads(this.reads, copying)
     this.committer = this.top && new Committer(description.commits, this.top, file.path)
-    if (this.top !== null) this.top.commitForRoom = () => this.committer!.commit()
+    if (this.top !== null) {
+      this.top.commitForRoom = () => this.committer!.commit()
+      this.writes = new WritePath(this.top, base, new RangeLock(description.locks), copying)
+      if (description.baseWriter !== null) {
+        const disk = new Disk(layers.slice(1), description.baseWriter.disk)
+        this.baseWriter = new BaseWriter(description.baseWriter, this.top, this.writes, disk)
+      }
+      if (copying !== null) {
+        const below = new ExtentWalk(layers.slice(1))
+        this.fetches = new FetchPath(this.top, base, copying)
+        this.copies = new CopyPath(this.top, below, base, this.writes, copying, this.committer!)
+      }
+    }
+  }
+
+  /** Of the image itself. */
+  get path(): string {
+    return this.layers[0].file.path
   }
 
   describe(): DiskDescription {
@@ -47,7 +75,8 @@ export class Disk {
 
   read(offset: number, length: number, buffer: IoBuffer, at: number): void {
     this.checkRange(offset, length)
-    this.reads.read(0, offset, length, buffer, at)
+    if (this.fetches === null) this.reads.read(0, offset, length, buffer, at)
+    else this.fetches.read(offset, length, buffer, at)
   }
 
   /** Visible at once; durable after the next flush(). */
@@ -67,16 +96,22 @@ export class Disk {
   /** Returns when everything written before the call is durable. Nothing to do on a read-only disk. */
   flush(): void {
     this.committer?.commit()
+    this.baseWriter?.flush()
   }
 
   /** The last flush; the image is left as cleanly closed. No thread may use the disk afterwards. */
   finish(): void {
+    if (this.baseWriter !== null) {
+      // The image stays marked as open until the base has everything.
+      this.committer!.commit()
+      this.baseWriter.finish()
+    }
     this.committer?.finish()
   }
 
   /** True when something was written that no flush has begun to make durable. */
   get needsFlush(): boolean {
-    return this.committer?.isNeeded ?? false
+    return (this.committer?.isNeeded ?? false) || (this.baseWriter?.needsFlush ?? false)
   }
 
   /** Changes of metadata that a flush would write; 0 on a read-only disk. */
@@ -92,20 +127,26 @@ export class Disk {
   /** The extent at `offset`, at most `length` bytes; see ExtentWalk. */
   nextExtent(offset: number, length: number, out: Extent): void {
     this.checkRange(offset, length)
-    this.extents.next(offset, length, out)
+    try {
+      this.extents.next(offset, length, out)
+    } catch (error) {
+      // The base may have been let go in the middle of it: then the image has everything.
+      if (this.copies === null) throw error
+      this.extents.next(offset, length, out)
+    }
   }
 
-  /** Bytes of storage that the files of the chain occupy. */
+  /** Bytes of storage that the files of the chain occupy; those of the bases did when they were opened. */
   allocated(): number {
-    return this.layers.reduce(
-      (sum, { file, companion }) => sum + file.allocated() + (companion?.allocated() ?? 0),
-      0,
-    )
+    const { file, companion } = this.layers[0]
+    // A base that hangs must not be asked: who only looks at the file would hang, too.
+    return file.allocated() + (companion?.allocated() ?? 0) + this.description.allocatedBelow
   }
 
-  private writer(): WritePath {
+  private writer(): WritePath | BaseWriter {
+    if (this.baseWriter !== null) return this.baseWriter
     if (this.writes !== null) return this.writes
-    throw new ImageError('READ_ONLY', `${this.layers[0].file.path}: is open read-only`)
+    throw new ImageError('READ_ONLY', `${this.path}: is open read-only`)
   }
 
   private checkRange(offset: number, length: number): void {

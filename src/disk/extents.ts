@@ -1,5 +1,6 @@
 import { Mapping, Where } from '../formats/driver.js'
 import type { Layer } from './layer.js'
+import { shrunk } from './read-path.js'
 
 /** A run of the disk whose bytes all lie in the same way. One object, reused. */
 export class Extent {
@@ -51,6 +52,9 @@ export class ExtentWalk {
         out.fileOffset = run.file!.computed ? -1 : run.offset
         out.path = run.file!.path
         if (!run.file!.computed) within = this.splitAtHole(out, within)
+        // A hole where the file has been cut off is none.
+        if (out.hole && !driver.endsEarly && run.file!.size() < out.fileOffset + within)
+          throw shrunk(run.file!)
       }
       break
     }

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { ImageError } from '../errors.js'
 import { SystemError } from '../libc/errno.js'
+import { directoryOf, hideCredentials, isUrl, resolveAtUrl } from '../storage/http/url.js'
 import type { FileFacts, StorageFile, StorageHost } from '../storage/storage-file.js'
 
 /** Which files a header may lead to. */
@@ -31,6 +32,8 @@ const DATA_FILE: Role = {
  */
 export class OpenGate {
   private readonly opened = new Map<string, string>()
+  /** The URLs by their printable form, which is the path of a file that lies there. */
+  private readonly urls = new Map<string, string>()
 
   constructor(
     private readonly host: StorageHost,
@@ -40,16 +43,22 @@ export class OpenGate {
 
   /** The file that the user named: a regular file or, as the user can see what it is, a block device. */
   openNamed(path: string, writable: boolean): StorageFile {
-    const facts = this.inspect(path, `${path}: `)
+    const shown = hideCredentials(path)
+    const facts = this.inspect(path, `${shown}: `)
     if (facts.kind === 'other')
-      throw new ImageError('REFUSED', `${path}: is ${facts.description}, not a disk image`)
-    this.opened.set(facts.identity, path)
-    return this.open(path, writable, `${path}: `)
+      throw new ImageError('REFUSED', `${shown}: is ${facts.description}, not a disk image`)
+    this.opened.set(facts.identity, shown)
+    return this.open(path, writable, `${shown}: `)
   }
 
-  /** The backing file `name` of the image at `imagePath`, read-only; `remaining` images may still follow. */
-  openBacking(name: string, imagePath: string, remaining: number): { file: StorageFile; path: string } {
-    return this.follow(BACKING_FILE, name, imagePath, false, remaining)
+  /** The backing file `name` of the image at `imagePath`; `remaining` images may still follow. */
+  openBacking(
+    name: string,
+    imagePath: string,
+    remaining: number,
+    writable = false,
+  ): { file: StorageFile; path: string } {
+    return this.follow(BACKING_FILE, name, imagePath, writable, remaining)
   }
 
   /** The file `name` that has the data of the image at `imagePath`. */
@@ -77,11 +86,18 @@ export class OpenGate {
         `${who}would be image ${DEPTH_LIMIT + 1} of the chain, the limit is ${DEPTH_LIMIT}; shorten it with qemu-img rebase`,
       )
     }
-    const path = resolveBacking(name, imagePath)
+    const imageUrl = this.urls.get(imagePath)
+    const path = resolveBacking(name, imageUrl ?? imagePath)
+    if (path === null && imageUrl !== undefined) {
+      throw new ImageError(
+        'REFUSED',
+        `${who}is no URL and does not lie beside the image, and an image on a web server may not lead elsewhere; ${change}`,
+      )
+    }
     if (path === null) {
       throw new ImageError(
         'REFUSED',
-        `${who}is not the name of a file, and only files can be opened; ${change}`,
+        `${who}is not the name of a file, and only files can be opened, here or on a web server; ${change}`,
       )
     }
     const facts = this.inspect(path, who)
@@ -95,13 +111,13 @@ export class OpenGate {
     if (earlier !== undefined) {
       throw new ImageError('REFUSED', `${who}leads back to ${earlier}: the chain is a circle; ${change}`)
     }
-    if (this.policy === 'same-dir' && directory(path) !== directory(imagePath)) {
+    if (this.policy === 'same-dir' && directory(path) !== directory(imageUrl ?? imagePath)) {
       throw new ImageError(
         'REFUSED',
         `${who}lies in another directory, as --backing=same-dir forbids; allow it with --backing=follow`,
       )
     }
-    this.opened.set(facts.identity, path)
+    this.opened.set(facts.identity, hideCredentials(path))
     return { path, file: this.open(path, writable, who) }
   }
 
@@ -110,12 +126,19 @@ export class OpenGate {
   }
 
   private open(path: string, writable: boolean, who: string): StorageFile {
-    return explained(who, () => this.host.open(path, writable))
+    const file = explained(who, () => this.host.open(path, writable))
+    if (isUrl(path)) this.urls.set(file.path, path)
+    return file
   }
 }
 
-/** Where a backing name leads: relative names start at the image's directory. Null for a URL or a QEMU pseudo-name. */
+/**
+ * Where a backing name leads: relative names start at the image's directory. Null for a QEMU pseudo-name, and for what an
+ * image on a web server may not name.
+ */
 export function resolveBacking(name: string, imagePath: string): string | null {
+  if (isUrl(imagePath)) return resolveAtUrl(name, imagePath)
+  if (isUrl(name)) return name
   const path = name.startsWith('file:') ? name.slice('file:'.length) : name
   if (/^[a-z][a-z0-9+.-]*:/i.test(path)) return null
   return isAbsolute(path) ? path : resolve(dirname(imagePath), path)
@@ -123,12 +146,12 @@ export function resolveBacking(name: string, imagePath: string): string | null {
 
 /** A name from a header, fit for one line on a terminal. */
 export function printable(name: string): string {
-  const clean = name.replace(/[\p{C}]/gu, '?')
+  const clean = hideCredentials(name).replace(/[\p{C}]/gu, '?')
   return clean.length > 200 ? `${clean.slice(0, 200)}…` : clean
 }
 
 function directory(path: string): string {
-  return dirname(realpathSync(path))
+  return isUrl(path) ? directoryOf(path) : dirname(realpathSync(path))
 }
 
 function explained<T>(who: string, call: () => T): T {

@@ -68,5 +68,7 @@ export class ImageFile implements StorageFile {
     throw new TypeError(`${this.path}: an image has no descriptor of its own`)
   }
 
+  letGo(): void {}
+
   close(): void {}
 }

@@ -1,10 +1,13 @@
 import type { ImageFacts, InspectedImage } from '../formats/format.js'
+import type { ProfileStore } from '../formats/profile.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
 import { Chain, type Member } from './chain.js'
+import { type CopyPlan, type CopyRequest, copies, planCopying } from './copying.js'
 import type { Disk } from './disk.js'
 import { BACKING_POLICIES, type BackingPolicy, OpenGate } from './gate.js'
 import { formatOfNamed } from './probe.js'
+import { mayBeBehind, writeBaseOf, writeBaseWarning } from './write-base.js'
 
 export interface OpenImageOptions {
   /** Default false: not a byte of any file is changed. */
@@ -21,6 +24,8 @@ export interface OpenImageOptions {
   forceShare?: boolean
   /** Runs the shell command that an FVD header may name when the storage is full: a stranger's words. Default false. */
   allowStorageCommand?: boolean
+  /** What is to be copied from the base, and when; default: nothing. Only with `writable`. */
+  copying?: CopyRequest | null
   /** Where the files are; default: this machine. */
   host?: StorageHost
 }
@@ -33,6 +38,7 @@ const DEFAULTS: Required<OpenImageOptions> = {
   allowDevices: false,
   forceShare: false,
   allowStorageCommand: false,
+  copying: null,
   host: systemHost,
 }
 
@@ -59,6 +65,12 @@ export interface OpenImage {
   readonly chain: readonly ChainMember[]
   /** What the user must know, one line each: images that show less than they should. */
   readonly warnings: readonly string[]
+  /** What is copied from the base; null where there is no base, or nothing was asked for. */
+  readonly copying: CopyPlan | null
+  /** The image's place for a profile of its base; null where there is none. */
+  readonly profile: ProfileStore | null
+  /** The bases are not needed any more: they may be deleted while the image is open. */
+  letGoOfBases(): void
   /** Flushes, marks the image as cleanly closed, and closes every file; those even when it throws. */
   close(): void
   /** Closes every file and writes nothing, as if the process had ended. */
@@ -76,13 +88,30 @@ export function openImage(path: string, options: OpenImageOptions = {}): OpenIma
   const chain = new Chain({ ...settings, gate }, writable)
   try {
     const file = gate.openNamed(path, writable)
-    chain.open(file, () => formatOfNamed(file, format))
-    if (writable) chain.beginWriting()
-    return new OpenChain(chain, chain.disk(writable))
+    chain.open(
+      file,
+      () => formatOfNamed(file, format),
+      top => (writable ? writeBaseOf(path, top, settings.copying) : 'no'),
+    )
+    const behind = mayBeBehind(chain.members[0]!.opened, settings.copying)
+    if (writable) {
+      planned(chain, settings.copying) // what it refuses is refused before anything is changed
+      chain.beginWriting()
+    }
+    const plan = planned(chain, settings.copying)
+    const disk = chain.disk(writable, plan && copies(plan.settings) ? plan.settings : null)
+    if (behind) disk.baseWriter?.compare()
+    return new OpenChain(chain, disk, plan)
   } catch (error) {
     chain.drop()
     throw error
   }
+}
+
+function planned({ members }: Chain, request: CopyRequest | null): CopyPlan | null {
+  const [top, base] = members
+  if (request === null || base === undefined) return null
+  return planCopying(top!.file.path, top!.opened, request)
 }
 
 function validate(options: OpenImageOptions): Required<OpenImageOptions> {
@@ -103,20 +132,34 @@ function validate(options: OpenImageOptions): Required<OpenImageOptions> {
   }
   if (settings.writable && settings.forceShare)
     throw new TypeError('openImage: forceShare is for reading only')
+  if (settings.copying !== null && !settings.writable)
+    throw new TypeError('openImage: copying is for images that are written')
   return settings
 }
 
 class OpenChain implements OpenImage {
   readonly chain: readonly ChainMember[]
   readonly warnings: readonly string[]
+  readonly profile: ProfileStore | null
   private isOpen = true
 
   constructor(
     private readonly opened: Chain,
     readonly disk: Disk,
+    readonly copying: CopyPlan | null,
   ) {
     this.chain = opened.members.map(describeMember)
-    this.warnings = opened.members.flatMap(member => member.opened.warnings ?? [])
+    this.profile = opened.members[0]!.opened.profile ?? null
+    const { file, opened: top } = opened.members[0]!
+    const warning = disk.writable && writeBaseWarning(file.path, top, copying?.settings.writeBase ?? 'no')
+    this.warnings = [
+      ...opened.members.flatMap(member => member.opened.warnings ?? []),
+      ...(warning ? [warning] : []),
+    ]
+  }
+
+  letGoOfBases(): void {
+    this.opened.letGoOfBases()
   }
 
   close(): void {

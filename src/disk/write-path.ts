@@ -2,7 +2,8 @@ import { roundDown, roundUp } from '../bytes.js'
 import { Mapping, Place, Where, type WritableDriver } from '../formats/driver.js'
 import { IoBuffer } from '../libc/io-buffer.js'
 import type { RangeLock } from '../shared/range-lock.js'
-import type { ReadPath } from './read-path.js'
+import type { BaseReads } from './base-reads.js'
+import { type Copying, Sum } from './copying.js'
 
 /**
  * The one write path. Present ranges are written in place, without a lock. An absent range is allocated, filled
@@ -11,7 +12,8 @@ import type { ReadPath } from './read-path.js'
  *   lock → map again (another writer may have been first) → (allocate → fill and write → publish) … → unlock
  *
  * so that readers see the old contents or all of the new, and no writer's bytes are overwritten by older ones of
- * the base. One object per thread.
+ * the base. Copying up is the same act, for what is still absent when it is looked at under the lock, and for nothing
+ * else. One object per thread.
  */
 
 /** A grain up to this size is put together in memory and written at once; a larger one is filled piece by piece. */
@@ -29,12 +31,15 @@ export class WritePath {
 
   constructor(
     private readonly driver: WritableDriver,
-    private readonly below: ReadPath,
+    private readonly base: BaseReads,
     private readonly locks: RangeLock,
+    /** Not null while the image is being filled from its base. */
+    private readonly copying: Copying | null,
   ) {}
 
   write(offset: number, length: number, buffer: IoBuffer, at: number): void {
-    const { driver, run } = this
+    const { copying, driver, run } = this
+    if (copying !== null) copying.activity[0]!++
     let done = 0
     while (done < length) {
       driver.map(offset + done, length - done, run)
@@ -47,6 +52,43 @@ export class WritePath {
     }
   }
 
+  /**
+   * Stores what was read from the base, in whole grains, where the image still has nothing. `sum`: whom it counts for.
+   * Returns how many bytes were stored.
+   */
+  copyUp(offset: number, length: number, buffer: IoBuffer, at: number, sum: number): number {
+    const { driver, run } = this
+    const end = offset + length
+    let stored = 0
+    for (let next = offset; next < end; ) {
+      driver.map(next, end - next, run)
+      if (run.where !== Where.absent) next += run.length
+      else {
+        const count = this.writeAbsent(next, run.length, buffer, at + next - offset, sum)
+        next += count
+        stored += count
+      }
+    }
+    return stored
+  }
+
+  /** The same for whole grains that are zeros in the base: they take no storage where the format allows. */
+  copyUpZeros(offset: number, length: number, sum: number): number {
+    const { driver, run } = this
+    const end = offset + length
+    let stored = 0
+    for (let next = offset; next < end; ) {
+      driver.map(next, end - next, run)
+      if (run.where !== Where.absent) next += run.length
+      else {
+        const count = this.publishZeros(next, next + run.length, sum)
+        next += count
+        stored += count
+      }
+    }
+    return stored
+  }
+
   /** The range reads as zeros from now on; storage is given back, or never taken, where the format allows. */
   zero(offset: number, length: number): void {
     const { driver, run } = this
@@ -57,29 +99,53 @@ export class WritePath {
       if (run.where === Where.data) {
         run.file!.zero(run.offset, run.length)
         next += run.length
-      } else if (run.where === Where.zero || this.below.isZero(1, next, run.length)) {
+      } else if (run.where === Where.zero) {
         next += run.length
       } else {
-        next += this.zeroAbsent(next, run.length)
+        const { length: absent } = run
+        next += this.isZeroBelow(next, absent) ? absent : this.zeroAbsent(next, absent)
       }
     }
   }
 
+  /** Also false for a base that was let go since the range was mapped: then the image has it. */
+  private isZeroBelow(offset: number, length: number): boolean {
+    try {
+      return this.base.isZero(offset, length)
+    } catch (error) {
+      this.driver.map(offset, length, this.run)
+      if (this.run.where === Where.absent) throw error
+      return false
+    }
+  }
+
   /** Returns how many bytes were written; 0 when the range is no more what it was, so that the caller maps again. */
-  private writeAbsent(offset: number, length: number, buffer: IoBuffer, at: number): number {
-    const { driver, run, place } = this
+  private writeAbsent(
+    offset: number,
+    length: number,
+    buffer: IoBuffer,
+    at: number,
+    sum: number = Sum.written,
+  ): number {
+    const { base, copying, driver, run, place } = this
     const { where } = run
     const grain = where === Where.absent ? driver.grain : driver.zeroGrain
     const start = roundDown(offset, grain)
     const end = Math.min(roundUp(offset + length, grain), driver.size)
-    const slot = this.locks.acquire(start, end)
+    // What else is in the grains comes from the base, unless someone is fetching it already.
+    const isWhole = offset === start && offset + length >= Math.min(end, driver.absentEnd)
+    const held = where === Where.absent && !isWhole ? base.hold(start, end) : -1
+    let slot = -1
     try {
+      slot = this.locks.acquire(start, end)
       driver.map(start, end - start, run)
       if (run.where !== where) return 0
       const stop = start + run.length
       // A prefix of the grains may have been taken meanwhile by another kind.
       if (stop <= offset) return 0
-      const zeroBelow = where === Where.zero || this.below.isZero(1, start, run.length)
+      // Who needs nothing of the base does not ask it: it may not answer.
+      const isCovered = offset <= start && offset + length >= stop
+      const zeroBelow = where === Where.zero || isCovered || this.base.isZero(start, run.length)
       for (let next = start; next < stop; next += place.length) {
         driver.allocate(next, stop - next, place)
         const from = Math.max(offset, next)
@@ -93,10 +159,12 @@ export class WritePath {
           throw error
         }
         driver.publish(next, place)
+        if (copying !== null && where === Where.absent) copying.stored(sum, next, next + place.length)
       }
       return Math.min(offset + length, stop) - offset
     } finally {
-      this.locks.release(slot)
+      if (slot >= 0) this.locks.release(slot)
+      base.release(held)
     }
   }
 
@@ -118,34 +186,34 @@ export class WritePath {
 
   /** Copy-on-write: what the guest did not write of the place comes from the image below. `count` may be 0. */
   private fillFromBelow(start: number, head: number, count: number, buffer: IoBuffer, at: number): void {
-    const { scratch, below } = this
+    const { scratch, base } = this
     const { file, offset, length } = this.place
     if (count === length) {
       file!.write(buffer, at, count, offset)
     } else if (length <= scratch.length && count <= COPY_LIMIT) {
-      below.read(1, start, length, scratch, 0)
+      base.read(start, length, scratch, 0)
       if (count > 0) scratch.copyFrom(buffer, at, count, head)
       file!.write(scratch, 0, length, offset)
     } else {
-      this.copyUp(start, 0, head)
+      this.fillRest(start, 0, head)
       if (count > 0) file!.write(buffer, at, count, offset + head)
-      this.copyUp(start, head + count, length)
+      this.fillRest(start, head + count, length)
     }
   }
 
   /** Copies [from, to) of the grains at `start` from the image below into the place. */
-  private copyUp(start: number, from: number, to: number): void {
+  private fillRest(start: number, from: number, to: number): void {
     const { scratch, place } = this
     for (let next = from; next < to; next += scratch.length) {
       const count = Math.min(scratch.length, to - next)
-      this.below.read(1, start + next, count, scratch, 0)
+      this.base.read(start + next, count, scratch, 0)
       place.file!.write(scratch, 0, count, place.offset + next)
     }
   }
 
   /** Zeroes a prefix of an absent range over non-zero contents below; returns its length, 0 to look again. */
   private zeroAbsent(offset: number, length: number): number {
-    const { driver, run } = this
+    const { driver } = this
     const end = offset + length
     const start = roundUp(offset, driver.grain)
     // The last grain is whole even where it is cut.
@@ -154,11 +222,18 @@ export class WritePath {
       const upto = Math.min(end, roundDown(offset, driver.grain) + driver.grain, offset + ZEROS.length)
       return this.writeAbsent(offset, upto - offset, ZEROS, 0)
     }
-    const slot = this.locks.acquire(start, stop)
+    return this.publishZeros(start, stop, Sum.written)
+  }
+
+  /** Whole grains that are absent read as zeros from now on; returns the length of the prefix of which that is true. */
+  private publishZeros(start: number, end: number, sum: number): number {
+    const { copying, driver, run } = this
+    const slot = this.locks.acquire(start, end)
     try {
-      driver.map(start, stop - start, run)
+      driver.map(start, end - start, run)
       if (run.where !== Where.absent) return 0
       driver.publishZeros(start, run.length)
+      copying?.stored(sum, start, start + run.length)
       return run.length
     } finally {
       this.locks.release(slot)

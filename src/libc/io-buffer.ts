@@ -1,5 +1,7 @@
 import { addressOf, declare } from './library.js'
 
+const PAGE = 4096
+
 const memcpy = declare('intptr_t memcpy(intptr_t target, intptr_t source, size_t length)')
 
 /**
@@ -17,11 +19,12 @@ export class IoBuffer {
   readonly length: number
 
   constructor(memory: number | ArrayBuffer | SharedArrayBuffer) {
-    const backing = typeof memory === 'number' ? new ArrayBuffer(memory) : memory
-    this.bytes = new Uint8Array(backing)
-    this.view = new DataView(backing)
-    this.length = backing.byteLength
-    this.address = this.length === 0 ? 0 : addressOf(this.bytes)
+    const [backing, start, length] =
+      typeof memory === 'number' ? allocate(memory) : ([memory, 0, memory.byteLength] as const)
+    this.bytes = new Uint8Array(backing, start, length)
+    this.view = new DataView(backing, start, length)
+    this.length = length
+    this.address = length === 0 ? 0 : addressOf(this.bytes)
   }
 
   /** Copies between two buffers without making views of them. Throws RangeError beyond either's end. */
@@ -31,4 +34,15 @@ export class IoBuffer {
     if (!fits) throw new RangeError(`cannot copy ${length} bytes from ${from} to ${at}`)
     memcpy(this.address + at, source.address + from, length)
   }
+}
+
+/**
+ * Memory that begins with a page, if it is as large as one. The kernel moves at most so many pages in one request of
+ * O_DIRECT or of a file system in user space: with memory that begins within a page it would need one more for the end.
+ */
+function allocate(length: number): readonly [backing: ArrayBuffer, start: number, length: number] {
+  if (length < PAGE) return [new ArrayBuffer(length), 0, length]
+  const backing = new ArrayBuffer(length + PAGE)
+  const within = addressOf(new Uint8Array(backing)) % PAGE
+  return [backing, within === 0 ? 0 : PAGE - within, length]
 }

@@ -54,3 +54,8 @@ export function wait(words: Int32Array, index: number, expected: number, millise
 export function wake(words: Int32Array, index: number, count: number): void {
   Atomics.notify(words, index, count)
 }
+
+/** For a thread that lives on its event loop: resolves when `expected` is there no more, and somebody said wake(). */
+export async function changed(words: Int32Array, index: number, expected: number): Promise<void> {
+  await Atomics.waitAsync(words, index, expected).value
+}

@@ -78,7 +78,7 @@ for (const [kind, words] of [
 }
 
 test('a name that is no file is refused', t => {
-  for (const name of ['nbd:localhost:10809', 'json:{}', 'https://example.org/disk']) {
+  for (const name of ['nbd:localhost:10809', 'json:{}', 'ftp://example.org/disk']) {
     const host = new SimulatedStorage()
     makeQed(host, '/c/a', { name, format: null })
     t.throws(() => openImage('/c/a', { host }), { code: 'REFUSED', message: /not the name of a file/ })

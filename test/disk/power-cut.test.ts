@@ -8,7 +8,7 @@ import { seeded } from '../support/random.js'
 const KIB = 1024
 
 /** Small disks: the states are many, and each is read whole. */
-const GEOMETRIES: Record<string, { spec: ImageSpec; runs: number }> = {
+const GEOMETRIES: Record<string, { spec: ImageSpec; runs: number; copying?: boolean }> = {
   raw: { spec: rawSpec(64 * KIB + 512), runs: 3 },
   QED: { spec: qedSpec(160 * KIB + 512, 4 * KIB, 1), runs: 8 },
   'QED with many tables and a cache of one': {
@@ -55,16 +55,38 @@ const GEOMETRIES: Record<string, { spec: ImageSpec; runs: number }> = {
     spec: fvdSpec(128 * KIB, { block: 512, chunk: 16 * KIB }, qedSpec(100 * KIB, 4 * KIB, 1)),
     runs: 3,
   },
+  'QED that is filled from its base': {
+    spec: qedSpec(160 * KIB, 4 * KIB, 1, { backing: rawSpec(100 * KIB + 512) }),
+    runs: 4,
+    copying: true,
+  },
+  'flat FVD that is filled from its base': {
+    spec: fvdSpec(96 * KIB, { block: 1536, journal: 8 * KIB }, rawSpec(80 * KIB + 512)),
+    runs: 4,
+    copying: true,
+  },
+  'compact FVD that is filled from its base, blocks across chunks': {
+    spec: fvdSpec(128 * KIB, { block: 7680, chunk: 4 * KIB, journal: 8 * KIB }, rawSpec(100 * KIB + 512)),
+    runs: 4,
+    copying: true,
+  },
 }
 
-for (const [name, { spec, runs }] of Object.entries(GEOMETRIES)) {
+for (const [name, { spec, runs, copying = false }] of Object.entries(GEOMETRIES)) {
   test(`${name}: after a power cut at any point the image opens, is consistent, and shows nothing but what was flushed or written later`, t => {
     const random = seeded(t)
     const budget = new Budget(runs)
     let states = 0
     for (let n = 0; budget.next(); n++) {
       const seed = n === 0 ? random.seed : random.fork(n).seed
-      const result = cutPower({ spec, seed, operations: 24, randomChoices: 3, exhaustive: isLongRun })
+      const result = cutPower({
+        spec,
+        seed,
+        copying,
+        operations: 24,
+        randomChoices: 3,
+        exhaustive: isLongRun,
+      })
       states += result.states
       if (result.failure !== null) return t.fail(result.failure)
     }

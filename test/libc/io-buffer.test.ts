@@ -23,3 +23,14 @@ test('a copy beyond either end is refused, and copies nothing', t => {
   }
   t.deepEqual([...target.bytes], [0, 0, 0, 0, 0, 0])
 })
+
+test('memory of a page or more begins with a page, so that large reads are not split', t => {
+  for (const length of [4096, 5000, 1 << 20]) {
+    const { address, bytes, view } = new IoBuffer(length)
+    t.is(address % 4096, 0)
+    t.is(bytes.length, length)
+    t.is(view.byteLength, length)
+    view.setUint8(length - 1, 7)
+    t.is(bytes[length - 1], 7)
+  }
+})

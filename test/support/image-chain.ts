@@ -1,4 +1,5 @@
 import { checkImage } from '../../src/disk/check.js'
+import type { CopyRequest } from '../../src/disk/copying.js'
 import { createImage } from '../../src/disk/create.js'
 import { ModelDisk } from './model-disk.js'
 import { chooseWindows, drawOperation, type Window } from './operations.js'
@@ -42,12 +43,18 @@ export function buildImage(storage: SimulatedStorage, spec: ImageSpec, random: R
   return { path: pathOf(0), spec, model, windows }
 }
 
-export function openBuilt(storage: SimulatedStorage, built: BuiltImage, writable: boolean): TestDisk {
+export function openBuilt(
+  storage: SimulatedStorage,
+  built: BuiltImage,
+  writable: boolean,
+  copying: CopyRequest | null = null,
+): TestDisk {
   const { format, metadataCache } = built.spec
   return TestDisk.open(built.path, {
     host: storage,
     format,
     writable,
+    copying,
     ...(metadataCache && { metadataCache }),
   })
 }

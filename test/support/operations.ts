@@ -5,6 +5,8 @@ import type { Random } from './random.js'
 export type Operation =
   | { readonly kind: 'write' | 'zero' | 'read'; readonly offset: number; readonly length: number }
   | { readonly kind: 'flush' | 'reopen' | 'kill' }
+  /** A step of the copier. */
+  | { readonly kind: 'copy' }
 
 /** How often each kind is drawn, as weights. */
 export type Mixture = Partial<Record<Operation['kind'], number>>
@@ -39,7 +41,7 @@ export function drawOperation(
 ): Operation {
   const kinds = Object.entries(mix).flatMap(([kind, weight]) => Array<string>(weight).fill(kind))
   const kind = random.pick(kinds) as Operation['kind']
-  if (kind === 'flush' || kind === 'reopen' || kind === 'kill') return { kind }
+  if (kind === 'flush' || kind === 'reopen' || kind === 'kill' || kind === 'copy') return { kind }
   const window = random.pick(windows)
   const from = drawPosition(random, window.length, unit)
   const long = random.chance(0.15) ? window.length : unit * 2

@@ -1,3 +1,4 @@
+import { COPY_ALL, TestCopier } from './copying.js'
 import {
   type CrashChoice,
   CrashStates,
@@ -18,6 +19,7 @@ import type { ModelDisk } from './model-disk.js'
 import { describeOperation, drawOperation, type Mixture, type Operation } from './operations.js'
 import { Random } from './random.js'
 import { type Call, SimulatedStorage } from './simulated-storage.js'
+import type { TestDisk } from './test-disk.js'
 
 /**
  * A campaign of power cuts: a random workload runs once on simulated storage; then, for every point of its record
@@ -35,6 +37,8 @@ export interface Campaign {
   readonly randomChoices: number
   /** Also each single change lost, kept, and all before it lost. */
   readonly exhaustive?: boolean
+  /** Meanwhile the image is filled from its base, and becomes independent of it. */
+  readonly copying?: boolean
   /** Breaks the order on purpose: true for a barrier to be ignored, by its number within one flush or close, from 0. */
   readonly ignoreBarrier?: (number: number) => boolean
 }
@@ -46,6 +50,7 @@ export interface CampaignResult {
 
 /** A kill is followed by a recovery, in the middle of which the power may go, too. */
 const WORKLOAD: Mixture = { write: 10, zero: 3, flush: 3, reopen: 1, kill: 1 }
+const COPYING: Mixture = { ...WORKLOAD, read: 5, copy: 12 }
 const AFTERWARDS: Mixture = { write: 3, zero: 1 }
 
 export function cutPower(campaign: Campaign): CampaignResult {
@@ -87,9 +92,17 @@ function work(storage: SimulatedStorage, built: BuiltImage, campaign: Campaign, 
   const moments: Moment[] = [{ from: 0, model: model.clone(), doing: 'open' }]
   const note = (from: number, doing: string) => moments.push({ from, model: model.clone(), doing })
 
-  let disk = openBuilt(storage, built, true)
+  const open = (): TestDisk => openBuilt(storage, built, true, campaign.copying ? COPY_ALL : null)
+  const copierOf = ({ image }: TestDisk) => (image.copying === null ? null : new TestCopier(image))
+  let disk = open()
+  let copier = copierOf(disk)
   for (let number = 1; number <= campaign.operations; number++) {
-    const operation: Operation = drawOperation(random, windows, built.spec.unit, WORKLOAD)
+    const operation: Operation = drawOperation(
+      random,
+      windows,
+      built.spec.unit,
+      campaign.copying ? COPYING : WORKLOAD,
+    )
     const start = storage.record.length
     barriers = 0
     if (operation.kind === 'write') {
@@ -97,17 +110,24 @@ function work(storage: SimulatedStorage, built: BuiltImage, campaign: Campaign, 
     } else if (operation.kind === 'zero') {
       disk.zero(operation.offset, operation.length)
       model.zero(operation.offset, operation.length)
-    } else if (operation.kind === 'flush') disk.flush()
+    } else if (operation.kind === 'read')
+      must(model.compare(disk.read(operation.offset, operation.length), operation.offset))
+    else if (operation.kind === 'copy') copier?.steps(4)
+    else if (operation.kind === 'flush') disk.flush()
     else if (operation.kind === 'kill') disk.drop()
     else disk.close()
     // A write may be seen as soon as its first byte is out; a flush promises something when it has returned.
     const promises = operation.kind === 'flush' || operation.kind === 'reopen'
     if (promises) model.flush()
     note(promises ? storage.record.length : start, describeOperation(operation))
-    if (operation.kind === 'reopen') disk = openBuilt(storage, built, true)
+    if (operation.kind === 'reopen') {
+      disk = open()
+      copier = copierOf(disk)
+    }
     if (operation.kind === 'kill') {
       repairIfNeeded(storage, built)
-      disk = openBuilt(storage, built, true)
+      disk = open()
+      copier = copierOf(disk)
       // What was not flushed is still there or not; a flush makes durable what is.
       for (const { offset, length } of model.unflushed()) must(model.adopt(disk.read(offset, length), offset))
       note(storage.record.length, 'kill, open')
