@@ -1,10 +1,13 @@
 /**
- * The library: open, make, change and check images without a mount. Everything is synchronous; see docs/architecture.md for
- * why.
+ * The library: open, make, change and check images without a mount, and fill them from their bases. All but the latter is
+ * synchronous; see docs/architecture.md for why.
  */
 
+export { CopyEngine } from './copy/engine.js'
+export type { CopyStatus } from './copy/status.js'
 export { attachDisk } from './disk/attach.js'
 export { type CheckedImage, type CheckImageOptions, checkImage } from './disk/check.js'
+export type { CopyRequest } from './disk/copying.js'
 export { type CreateImageOptions, createImage } from './disk/create.js'
 export type { DiskDescription } from './disk/descriptions.js'
 export { Disk } from './disk/disk.js'

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
+import type { CopyRequest } from '../disk/copying.js'
 import type { MountOptions } from '../mount/options.js'
+import { isUrl } from '../storage/http/url.js'
 import type { Given } from './command.js'
 import { usageError } from './parse.js'
 import { suggest } from './suggest.js'
@@ -17,9 +19,10 @@ const IGNORED =
 /** The options of a mount, from the command's own options and from its -o list, which counts more. */
 export function mountOptions(image: string, mountpoint: string, given: Values): MountOptions {
   const values = withListed(given)
+  refuseCopying(values)
   return {
     // The daemon's working directory is another.
-    image: resolve(image),
+    image: isUrl(image) ? image : resolve(image),
     mountpoint: resolve(mountpoint),
     format: values.format,
     readOnly: values.readOnly,
@@ -31,6 +34,15 @@ export function mountOptions(image: string, mountpoint: string, given: Values): 
     backing: values.backing,
     allowDevices: values.allowDevices,
     allowAddStorageCmd: values.allowAddStorageCmd,
+    copying: {
+      copyOnRead: values.copyOnRead,
+      prefetch: values.prefetch,
+      prefetchRate: values.prefetchRate,
+      detach: values.detach,
+      recordProfile: values.recordProfile,
+      prefetchProfile: profileFrom(values.prefetchProfile),
+      writeBase: values.writeBase,
+    },
     nonempty: values.nonempty,
     allowOther: values.allowOther,
     uid: null,
@@ -39,6 +51,23 @@ export function mountOptions(image: string, mountpoint: string, given: Values): 
     foreground: values.foreground || values.debug,
     debug: values.debug,
   }
+}
+
+/** The words are those of the other switches; a file of such a name is ./on. */
+function profileFrom(text: string): CopyRequest['prefetchProfile'] {
+  return text === 'on' || text === 'off' || text === 'image' ? text : { path: resolve(text) }
+}
+
+/** What a mount that changes nothing cannot do. */
+function refuseCopying(values: Values): void {
+  if (!values.readOnly) return
+  const asked = [
+    values.copyOnRead === 'on' && '--copy-on-read=on',
+    values.prefetch === 'on' && '--prefetch=on',
+    values.detach && '--detach',
+    values.writeBase.startsWith('write') && `--write-base=${values.writeBase}`,
+  ].find(option => option !== false)
+  if (asked) throw usageError(mount, `option '${asked}' changes the image, and -r nothing: drop one of them`)
 }
 
 function withListed(given: Values): Values {

@@ -1,4 +1,5 @@
 import createDebug from 'debug'
+import { exitNow } from '../libc/process.js'
 import type { Given } from './command.js'
 import { mountOptions } from './mount-options.js'
 import { warn } from './report.js'
@@ -25,6 +26,5 @@ export async function run({ values, operands }: Given<typeof mount>): Promise<nu
   for (const warning of mounted.warnings) warn(warning)
   dieOfUncaughtErrors(report)
   stopOnSignals(mounted)
-  // Not left to the event loop: a handle of libfuse, which nobody can close, would keep it turning.
-  process.exit(await mounted.finished)
+  return exitNow(await mounted.finished)
 }

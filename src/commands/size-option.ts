@@ -3,13 +3,13 @@ import { humanSize } from './human-size.js'
 import { invalid, type Option } from './options.js'
 
 /** An option whose value is a number of bytes, at least `min`: 65536, 64K, 1M. */
-export function size(
+export function size<D extends number | null>(
   long: string,
   valueName: string,
   min: number,
-  defaultValue: number,
+  defaultValue: D,
   help: string,
-): Option<number> {
+): Option<number | D> {
   return {
     kind: 'size',
     short: null,

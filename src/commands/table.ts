@@ -82,6 +82,42 @@ export const mount = command({
       'allow-add-storage-cmd',
       'run the shell command that an FVD image names for making room when its storage is full; see it with info first',
     ),
+    copyOnRead: choice(
+      'copy-on-read',
+      'WHEN',
+      ['on', 'off', 'image'],
+      'image',
+      'keep in the image what is read from its base; image: as the header of an FVD image says',
+    ),
+    prefetch: choice(
+      'prefetch',
+      'WHEN',
+      ['on', 'off', 'image'],
+      'image',
+      'fetch the whole base in the background, at once; image: when the header of an FVD image says',
+    ),
+    prefetchRate: size('prefetch-rate', 'RATE', 1024, null, 'bytes a second that are fetched at most'),
+    detach: flag(
+      'detach',
+      'when all of the base was fetched, take its name from the header of a QED image; FVD always notes it',
+    ),
+    recordProfile: flag(
+      'record-profile',
+      'note which parts of the base are read first; kept in an FVD image with room for it, else in IMAGE.profile',
+    ),
+    prefetchProfile: text(
+      'prefetch-profile',
+      'FROM',
+      'image',
+      'fetch first what a profile names: a FILE with one (IMAGE.profile, or an FVD image), on: the own one, off, or image',
+    ),
+    writeBase: choice(
+      'write-base',
+      'MODE',
+      ['no', 'writethrough', 'writeback', 'image'],
+      'image',
+      'let writes go to the base, too: before each fsync returns (writethrough), or later (writeback)',
+    ),
     nonempty: flag('nonempty', 'mount on a directory that is not empty; its files are hidden meanwhile'),
     allowOther: flag(
       'allow-other',
@@ -226,7 +262,73 @@ export const map = command({
   ],
 })
 
-export const commands = { mount, umount, create, update, info, check, map } as const
+export const prefetch = command({
+  name: 'prefetch',
+  summary: 'fetch all that an image still has in its base, offline',
+  description: [
+    'Copies into IMAGE what is still in its base, until it does not need it: what `mount --prefetch on` does beside a guest, but with nobody to give way to. A bar shows how far it is. Ctrl-C ends it cleanly, and the same command goes on from there; so it does after a crash.',
+    'At the end an FVD image notes that it is independent; a QED image does with --detach, which takes the name of the base from its header.',
+  ],
+  operands: [{ name: 'IMAGE' }],
+  options: {
+    rate: size(
+      'rate',
+      'RATE',
+      1024,
+      null,
+      'bytes a second that are fetched at most, such as 50M; default: no limit',
+    ),
+    detach: flag('detach', 'at the end, take the name of the base from the header of a QED image'),
+    format: format('the format of IMAGE; found by its magic when left out'),
+    output: choice(
+      'output',
+      'HOW',
+      ['human', 'json'],
+      'human',
+      'a bar on a terminal, or a JSON object a line, each second and at the end',
+    ),
+    backing,
+    allowDevices,
+    quiet: flag('q,quiet', 'no bar, and say nothing when all is well'),
+  },
+  examples: [
+    { line: 'rawmount prefetch --rate 50M vm.fvd', what: 'and leave the network to others, too' },
+    { line: 'rawmount prefetch --detach vm.qed', what: 'vm.qed needs no backing file any more' },
+  ],
+  exitCodes: [
+    [0, 'nothing is left in the base'],
+    [1, 'it could not be finished; what was fetched is kept'],
+    [130, 'ended by Ctrl-C (143: by SIGTERM); what was fetched is kept'],
+  ],
+})
+
+export const status = command({
+  name: 'status',
+  summary: 'show what a mount is doing',
+  description: [
+    'Looks at the mount on MOUNTPOINT for a second, and shows what it serves, how fast, and how far the image is filled from its base. The same is in .rawmount/status.json below MOUNTPOINT, but for the rates.',
+  ],
+  operands: [{ name: 'MOUNTPOINT' }],
+  options: {
+    watch: flag(
+      'w,watch',
+      'go on until Ctrl-C or the unmount; in place on a terminal, else a line each second',
+    ),
+    output: choice(
+      'output',
+      'HOW',
+      ['human', 'json'],
+      'human',
+      'print for people, or a JSON object a line: status.json with the rates',
+    ),
+  },
+  examples: [
+    { line: 'rawmount status /mnt/vm', what: '' },
+    { line: 'rawmount status --watch /mnt/vm', what: 'how it goes on' },
+  ],
+})
+
+export const commands = { mount, umount, status, create, prefetch, update, info, check, map } as const
 export type CommandName = keyof typeof commands
 
 export const commandNames = Object.keys(commands) as CommandName[]

@@ -1,6 +1,9 @@
 import createDebug from 'debug'
+import { CopyEngine } from '../copy/engine.js'
+import { WriteBack } from '../copy/write-back.js'
 import { type OpenImage, openImage } from '../disk/open.js'
 import { ImageError } from '../errors.js'
+import { MAX_WORKERS } from '../fuse/channel.js'
 import { createCounters } from '../fuse/counters.js'
 import { checkMountpoint, cleanStale } from '../fuse/mountpoint.js'
 import { becomeIoFlusher } from '../libc/process.js'
@@ -42,35 +45,51 @@ export async function startMount(asked: MountOptions, report: (line: string) => 
     backing: options.backing,
     allowDevices: options.allowDevices,
     allowStorageCommand: options.allowAddStorageCmd,
+    copying: options.readOnly ? null : options.copying,
   })
   let transport: Transport
+  let engine: CopyEngine | null
   try {
-    transport = await serve(options, image)
+    engine = CopyEngine.for(image)
+    transport = await serve(options, image, engine)
   } catch (error) {
     // Not a byte was asked for yet: there is nothing to lose, but the image was marked as open.
     image.close()
     throw error
   }
+  let copierDied: Error | null = null
+  engine?.start()
+  const writeBack = WriteBack.for(image, report)
+  const failed = (error: Error): void => {
+    // It may have held a lock: who waits for it would wait for ever.
+    copierDied = error
+    transport.abort()
+  }
+  engine?.died.then(failed)
+  writeBack?.died.then(failed)
   const timer = new CommitTimer(image.disk, options.commitInterval, report)
   return {
     mountpoint: options.mountpoint,
-    warnings: image.warnings,
+    warnings: [...image.warnings, ...(engine?.warnings ?? [])],
     stop: stopper(transport, report),
-    finished: transport.finished.then(died => {
+    finished: transport.finished.then(async died => {
       timer.stop()
-      return end(image, died, report)
+      await writeBack?.stop()
+      await engine?.stop().catch(error => report((error as Error).message))
+      return end(image, died ?? copierDied, report)
     }),
   }
 }
 
 /** Serves with the transport that was asked for; "auto" takes the second one where the first is not to be had. */
-async function serve(options: MountOptions, image: OpenImage): Promise<Transport> {
+async function serve(options: MountOptions, image: OpenImage, engine: CopyEngine | null): Promise<Transport> {
   const mounted = Date.now()
   const describe = (transport: 'kernel' | 'libfuse'): TreeDescription => ({
     disk: image.disk.describe(),
     file: DiskFile.allocate(mounted),
     texts: TextSlots.allocate(),
-    counters: createCounters(transport === 'kernel' ? options.threads : 1),
+    counters: createCounters(transport === 'kernel' ? MAX_WORKERS : 1),
+    copying: engine?.progress ?? null,
     status: statusFacts(options, transport, image.chain, mounted),
     owner: { uid: options.uid ?? process.getuid!(), gid: options.gid ?? process.getgid!() },
     umask: options.umask ?? 0o077,

@@ -1,3 +1,4 @@
+import type { CopyProgressDescription } from '../copy/status.js'
 import type { DiskDescription } from '../disk/descriptions.js'
 import type { Disk } from '../disk/disk.js'
 import type { FileSystem, FileSystemStatistics } from '../fuse/file-system.js'
@@ -15,6 +16,8 @@ export interface TreeDescription {
   readonly texts: SharedArrayBuffer
   readonly counters: SharedArrayBuffer
   readonly status: StatusFacts
+  /** Null where nothing is copied from a base. */
+  readonly copying: CopyProgressDescription | null
   readonly owner: Owner
   /** Permission bits that nobody gets. */
   readonly umask: number
@@ -29,7 +32,7 @@ export interface TreeDescription {
  * .rawmount/status.json
  */
 export function mountedTree(description: TreeDescription, disk: Disk): FileSystem {
-  const { status, counters, umask, owner, mounted } = description
+  const { status, copying, counters, umask, owner, mounted } = description
   const texts = new TextSlots(description.texts)
   const mode = (disk.writable ? 0o666 : 0o444) & ~umask
   const root: DirectoryNode = {
@@ -39,7 +42,9 @@ export function mountedTree(description: TreeDescription, disk: Disk): FileSyste
       {
         name: '.rawmount',
         children: [
-          new TextFile('status.json', texts, 0o444 & ~umask, () => renderStatus(status, disk, counters)),
+          new TextFile('status.json', texts, 0o444 & ~umask, () =>
+            renderStatus(status, disk, counters, copying),
+          ),
         ],
       },
     ],

@@ -1,3 +1,4 @@
+import type { CopyRequest } from '../disk/copying.js'
 import type { BackingPolicy } from '../disk/gate.js'
 import type { CacheMode } from '../fuse/handshake.js'
 
@@ -24,6 +25,8 @@ export interface MountOptions {
   readonly allowDevices: boolean
   /** The shell command that an image's header names for making room may be run. */
   readonly allowAddStorageCmd: boolean
+  /** What is to be copied from the base; not of a read-only mount. */
+  readonly copying: CopyRequest
   /** The mount point may have files in it, which are hidden meanwhile. */
   readonly nonempty: boolean
   readonly allowOther: boolean

@@ -1,17 +1,20 @@
-import { closeSync, fsyncSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../errors.js'
-import { findMount } from '../fuse/mount-table.js'
-import { cleanStale, MOUNT_TYPE, resolveMountpoint } from '../fuse/mountpoint.js'
+import { cleanStale } from '../fuse/mountpoint.js'
 import { detach } from '../fuse/unmount.js'
 import { describeErrno, errno } from '../libc/errno.js'
+import { findImageMount } from './find-image-mount.js'
 import { holdersOf } from './holders.js'
 import { isRunning, startTime } from './process-table.js'
-import type { StatusFacts } from './status.js'
+import { readStatus } from './read-status.js'
 
 /** Milliseconds between two looks whether the daemon has ended. */
 const POLL = 5
+
+/** The same, whether the base has got everything. */
+const LOOK = 50
 
 /**
  * Unmounts, and returns when the image is closed and clean, where umount(8) returns while the daemon still writes. What
@@ -19,20 +22,14 @@ const POLL = 5
  * of the holders when the mount is in use.
  */
 export async function unmountImage(path: string): Promise<void> {
-  const mountpoint = resolveMountpoint(path)
-  const entry = findMount(mountpoint)
-  if (entry === null)
-    throw new ImageError('MOUNT', `${path}: nothing is mounted here; findmnt -t fuse.rawmount lists what is`)
-  if (entry.type !== MOUNT_TYPE) {
-    throw new ImageError(
-      'MOUNT',
-      `${path}: a file system of type ${entry.type} is mounted here, not an image; use umount`,
-    )
-  }
+  const { mountpoint, readOnly } = findImageMount(path)
   if (cleanStale(mountpoint)) return
-  const { pid } = JSON.parse(readFileSync(join(mountpoint, '.rawmount/status.json'), 'utf8')) as StatusFacts
+  const { pid } = readStatus(mountpoint)
   const started = startTime(pid)
-  if (!entry.readOnly) flush(join(mountpoint, 'disk.raw'), path)
+  if (!readOnly) {
+    flush(join(mountpoint, 'disk.raw'), path)
+    await untilBaseHasAll(mountpoint, path)
+  }
   try {
     detach(mountpoint)
   } catch (error) {
@@ -45,6 +42,22 @@ export async function unmountImage(path: string): Promise<void> {
     })
   }
   while (isRunning(pid, started)) await sleep(POLL)
+}
+
+/** With --write-base=writeback the base gets what was flushed a little later. */
+async function untilBaseHasAll(mountpoint: string, path: string): Promise<void> {
+  for (;;) {
+    const { baseWrites, chain } = readStatus(mountpoint)
+    if (!baseWrites || baseWrites.behind === 0) return
+    if (baseWrites.errno !== 0) {
+      throw new ImageError(
+        'IO',
+        `${path}: the base ${chain[1]?.filename} has not got everything that was written: ${describeErrno(baseWrites.errno)}; it stays mounted: put the storage right, wait a minute, and unmount again`,
+        { errno: baseWrites.errno },
+      )
+    }
+    await sleep(LOOK)
+  }
 }
 
 function flush(disk: string, path: string): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import type { MountStatus } from '../../src/mount/status.js'
 import { environment, type Outcome, run, succeed, told, until } from './tools.js'
 
 /**
@@ -28,22 +29,6 @@ export const NEEDS: Record<TransportName, readonly string[]> = {
 }
 
 const OWNER = 'RAWMOUNT_TEST_DIRECTORY'
-
-/** What .rawmount/status.json says, in so far as tests look at it. */
-export interface Status {
-  readonly pid: number
-  readonly image: string
-  readonly format: string
-  readonly transport: string
-  readonly readOnly: boolean
-  readonly virtualSize: number
-  readonly clusterSize?: number
-  readonly chain: readonly { filename: string; format: string; virtualSize: number; backingFile?: string }[]
-  readonly requests: Readonly<Record<string, number>>
-  readonly bytes: { readonly read: number; readonly written: number }
-  readonly errors: number
-  readonly metadata: { readonly pending: number; readonly commits: number }
-}
 
 /** A directory of one test, and all that is done in it. */
 export class Scratch {
@@ -185,8 +170,8 @@ export class Mounted {
     this.disk = join(mountpoint, 'disk.raw')
   }
 
-  async status(): Promise<Status> {
-    return JSON.parse(await readFile(join(this.mountpoint, '.rawmount/status.json'), 'utf8')) as Status
+  async status(): Promise<MountStatus> {
+    return JSON.parse(await readFile(join(this.mountpoint, '.rawmount/status.json'), 'utf8')) as MountStatus
   }
 
   /** Unmounts with `rawmount umount`, which must succeed. */
