@@ -5,6 +5,7 @@ import { ImageError } from '../errors.js'
 import type { Format } from '../formats/format.js'
 import { formatByName } from '../formats/registry.js'
 import { parseSize } from '../sizes.js'
+import { hideCredentials, isUrl } from '../storage/http/url.js'
 import { backingPath } from './backing-path.js'
 import type { Given } from './command.js'
 import { print } from './output.js'
@@ -68,10 +69,11 @@ function explainingFormat<T>({ base, baseFormat }: Values, act: () => T): T {
   try {
     return act()
   } catch (error) {
-    if (!(error instanceof ImageError) || error.code !== 'FORMAT_UNKNOWN' || baseFormat !== null) throw error
+    if (!(error instanceof ImageError) || error.code !== 'FORMAT_UNKNOWN') throw error
+    if (base === null || baseFormat !== null) throw error
     throw new ImageError(
       'FORMAT_UNKNOWN',
-      `backing file ${base}: carries no magic of a known format; if it is a raw disk, say so with -F raw`,
+      `backing file ${hideCredentials(base)}: carries no magic of a known format; if it is a raw disk, say so with -F raw`,
       { cause: error },
     )
   }
@@ -86,11 +88,12 @@ function refuseOverwritingBase(path: string, base: string, { baseFormat }: Value
   )
   image.close()
   for (const member of image.chain) {
+    if (isUrl(member.path)) continue
     const { dev, ino } = statSync(member.path)
     if (dev !== existing.dev || ino !== existing.ino) continue
     throw new ImageError(
       'REFUSED',
-      `${path}: belongs to the chain of the backing file ${base}; choose another name for the new image`,
+      `${path}: belongs to the chain of the backing file ${hideCredentials(base)}; choose another name for the new image`,
     )
   }
 }
@@ -98,7 +101,7 @@ function refuseOverwritingBase(path: string, base: string, { baseFormat }: Value
 /** What qemu-img says: the parameters of the image, as they were understood. */
 function formatting(path: string, size: number, { format, base, baseFormat, options }: Values): string {
   const facts = [`fmt=${format}`, `size=${size}`]
-  if (base !== null) facts.push(`backing_file=${base}`)
+  if (base !== null) facts.push(`backing_file=${hideCredentials(base)}`)
   if (baseFormat !== null) facts.push(`backing_fmt=${baseFormat}`)
   for (const [key, value] of options) facts.push(`${key}=${inBytes(key, value!)}`)
   return oneLine(`Formatting '${path}', ${facts.join(' ')}`)

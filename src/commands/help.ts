@@ -50,7 +50,7 @@ export function helpOf(command: Command): string {
     lines.push(`  ${what === '' ? line : `${line.padEnd(width)}  # ${what}`}`)
   if (command.exitCodes !== undefined) {
     lines.push('', 'Exit codes:')
-    for (const [code, meaning] of command.exitCodes) lines.push(...entry(`  ${code}`, meaning, 6))
+    for (const [code, meaning] of command.exitCodes) lines.push(...entry(`  ${code}`, meaning, 7))
   }
   return [...lines, ''].join('\n')
 }

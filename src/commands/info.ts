@@ -1,5 +1,6 @@
 import { inspectImage } from '../disk/inspect.js'
 import { type ChainMember, openImage } from '../disk/open.js'
+import { hideCredentials } from '../storage/http/url.js'
 import { backingPath } from './backing-path.js'
 import type { Given } from './command.js'
 import { humanSize, humanSizeWithBytes } from './human-size.js'
@@ -32,10 +33,11 @@ function readChain(
 }
 
 function withNames(path: string, chain: readonly ChainMember[]): Shown[] {
-  let name = path
+  let name = hideCredentials(path)
   return chain.map(member => {
-    const fullBackingName = member.backingName === null ? null : backingPath(name, member.backingName)
-    const shown = { ...member, name, fullBackingName }
+    const backingName = member.backingName && hideCredentials(member.backingName)
+    const fullBackingName = backingName === null ? null : backingPath(name, backingName)
+    const shown = { ...member, name, backingName, fullBackingName }
     name = fullBackingName ?? name
     return shown
   })

@@ -1,4 +1,5 @@
 import { openImage } from '../disk/open.js'
+import { hideCredentials } from '../storage/http/url.js'
 import { backingPath } from './backing-path.js'
 import type { Given } from './command.js'
 import { type MapEntry, mapEntries } from './map-entries.js'
@@ -15,9 +16,9 @@ export async function run({ values, operands }: Given<typeof map>): Promise<numb
   const image = openImage(path, { format, backing, allowDevices, forceShare })
   for (const warning of image.warnings) warn(warning)
   try {
-    const names = [path]
+    const names = [hideCredentials(path)]
     for (const { backingName } of image.chain)
-      if (backingName !== null) names.push(backingPath(names.at(-1)!, backingName))
+      if (backingName !== null) names.push(backingPath(names.at(-1)!, hideCredentials(backingName)))
     await printAll(
       values.output === 'json' ? forPrograms(mapEntries(image)) : forPeople(mapEntries(image), names),
     )

@@ -12,7 +12,9 @@ import { type CommandName, commandNamed, commandNames } from './table.js'
 const ROOMS = {
   mount: () => import('./mount.js'),
   umount: () => import('./umount.js'),
+  status: () => import('./status.js'),
   create: () => import('./create.js'),
+  prefetch: () => import('./prefetch.js'),
   update: () => import('./update.js'),
   info: () => import('./info.js'),
   check: () => import('./check.js'),

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ImageError } from '../errors.js'
+import { findMount, type MountEntry } from '../fuse/mount-table.js'
+import { findImageMount } from '../mount/find-image-mount.js'
+import { readStatus } from '../mount/read-status.js'
+import type { Given } from './command.js'
+import { LiveLines } from './live-lines.js'
+import { print } from './output.js'
+import { oneLine } from './report.js'
+import { StatusRates, type StatusSample } from './status-rates.js'
+import { statusJson, statusLine, statusView } from './status-view.js'
+import type { status } from './table.js'
+
+/** Milliseconds between two looks. */
+const LOOK = 1000
+
+export async function run({ values, operands }: Given<typeof status>): Promise<number> {
+  const [path = ''] = operands
+  const { watch, output } = values
+  const mount = findImageMount(path)
+  const screen = watch && output === 'human' && process.stdout.isTTY ? new LiveLines(process.stdout) : null
+  const rates = new StatusRates()
+  look(mount, rates)
+  do {
+    await sleep(LOOK)
+    const sample = look(mount, rates)
+    if (sample === null) {
+      if (!watch) throw new ImageError('MOUNT', `${path}: was unmounted meanwhile`)
+      screen?.leave()
+      if (output === 'human') await print(`${oneLine(path)}: unmounted\n`)
+      return 0
+    }
+    if (screen !== null) screen.draw(statusView(sample, screen.columns))
+    else if (output === 'json') await print(`${JSON.stringify(statusJson(sample))}\n`)
+    else if (watch) await print(`${statusLine(sample, new Date())}\n`)
+    else
+      await print(
+        statusView(sample, process.stdout.columns || 80)
+          .map(line => `${line}\n`)
+          .join(''),
+      )
+  } while (watch)
+  return 0
+}
+
+/** Null when that mount is there no more. */
+function look({ mountpoint, device }: MountEntry, rates: StatusRates): StatusSample | null {
+  const isThere = () => findMount(mountpoint)?.device === device
+  try {
+    return isThere() ? rates.add(performance.now(), readStatus(mountpoint)) : null
+  } catch (error) {
+    if (isThere()) throw error
+    return null
+  }
+}
