@@ -29,11 +29,23 @@ export const SessionWord = {
   looking: 0,
   /** Handles open for writing; see Operations.seek. */
   writers: 16,
+  /** One for each worker, WORKER_STRIDE apart: goes up when a request comes and when it was answered, so odd = at work. */
+  turns: 32,
 } as const
-const WORDS = 32
+
+/** How many workers a mount can have: more than the kernel has requests in flight that nobody waits for (handshake.ts). */
+export const MAX_WORKERS = 96
+/** Two cache lines, as processors fetch lines in pairs. */
+const WORKER_STRIDE = 32
+const WORDS = SessionWord.turns + MAX_WORKERS * WORKER_STRIDE
 
 export function createSessionWords(): SharedArrayBuffer {
   return new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT)
+}
+
+/** Where worker number `index` counts its turns. */
+export function turnsOf(index: number): number {
+  return SessionWord.turns + index * WORKER_STRIDE
 }
 
 /**
@@ -54,18 +66,31 @@ const LOOKS = 8
  */
 export class DeviceChannel implements Channel {
   private readonly words: Int32Array
+  private readonly turns: number
   private current: number
   private served = false
 
+  /** `index`: of the worker, below MAX_WORKERS. */
   constructor(
     private readonly description: ChannelDescription,
     shared: SharedArrayBuffer,
+    index = 0,
   ) {
     this.words = new Int32Array(shared)
+    this.turns = turnsOf(index)
     this.current = description.sleeping
   }
 
   receive(buffer: IoBuffer): number {
+    const { words, turns } = this
+    // Only this worker changes it, and whoever looks may be late: no atomic is needed.
+    if ((words[turns]! & 1) === 1) words[turns]!++
+    const length = this.wait(buffer)
+    words[turns]!++
+    return length
+  }
+
+  private wait(buffer: IoBuffer): number {
     const { looking, sleeping } = this.description
     if (this.served && looking !== null) {
       this.served = false

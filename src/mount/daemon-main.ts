@@ -1,4 +1,5 @@
 import { ImageError } from '../errors.js'
+import { exitNow } from '../libc/process.js'
 import { startMount } from './daemon.js'
 import { dieOfUncaughtErrors } from './last-resort.js'
 import type { LaunchReply } from './launch.js'
@@ -15,8 +16,7 @@ process.once('message', async options => {
     process.send?.({ mounted: true, warnings: mount.warnings } satisfies LaunchReply, () =>
       process.channel?.unref(),
     )
-    // Not left to the event loop: a handle of libfuse, which nobody can close, would keep it turning.
-    process.exit(await mount.finished)
+    exitNow(await mount.finished)
   } catch (error) {
     const { code, message, errno } =
       error instanceof ImageError

@@ -22,7 +22,7 @@ export type WorkerMessage = 'serving' | 'unmounted' | 'aborted'
 const { index, channel, words, tree, direct, writeback } = workerData as WorkerTask
 const disk = attachDisk(tree.disk)
 const session = new Session(
-  new DeviceChannel(channel, words),
+  new DeviceChannel(channel, words, index),
   mountedTree(tree, disk),
   new Counters(tree.counters, index),
   { direct, writeback, shared: words },

@@ -1,0 +1,47 @@
+import { Worker } from 'node:worker_threads'
+import createDebug from 'debug'
+import type { WorkerMessage, WorkerTask } from './worker.js'
+
+const debug = createDebug('rawmount:mount')
+
+/** A session worker, as the thread that started it sees it. */
+export class SessionWorker {
+  readonly serving: Promise<void>
+  /** Resolves, with the error, only if the worker fails. */
+  readonly died: Promise<Error>
+  /** Resolves at its end: with null, or with what it died of. */
+  readonly ended: Promise<Error | null>
+  private readonly thread: Worker
+
+  constructor(task: WorkerTask) {
+    const thread = new Worker(new URL('./worker.js', import.meta.url), { workerData: task })
+    this.thread = thread
+    let cause: Error | null = null
+    let orderly = false
+    this.serving = new Promise(resolve => {
+      thread.on('message', (message: WorkerMessage) => {
+        debug('worker %d: %s', task.index, message)
+        if (message === 'serving') resolve()
+        else orderly = true
+      })
+    })
+    thread.on('error', error => {
+      cause = error as Error
+    })
+    this.ended = new Promise(resolve => {
+      thread.on('exit', code => {
+        resolve(orderly ? null : (cause ?? new Error(`worker ${task.index} ended with code ${code}`)))
+      })
+    })
+    this.died = new Promise(resolve => {
+      this.ended.then(error => {
+        if (error !== null) resolve(error)
+      })
+    })
+  }
+
+  /** The process does not wait for it any more. */
+  leave(): void {
+    this.thread.unref()
+  }
+}
