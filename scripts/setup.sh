@@ -31,14 +31,19 @@ package_of() {
     sfdisk) echo fdisk ;;
     mount | umount | losetup) echo mount ;;
     xz) echo xz-utils ;;
+    nginx) echo nginx-light ;;
+    qemu-system-x86_64) echo qemu-system-x86 ;;
+    mformat | mcopy) echo mtools ;;
+    /usr/lib/syslinux/*) echo syslinux-common ;;
     findmnt | setpriv | unshare) echo util-linux ;;
     *) echo "$1" ;;
   esac
 }
 
-# True when a tool, or a library by its soname, is there.
+# True when a tool, a library by its soname, or a file by its path is there.
 have() {
   case $1 in
+    /*) [ -e "$1" ] ;;
     *.so.*) PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -q "$1" ;;
     *) PATH=$PATH:/usr/sbin:/sbin command -v "$1" > /dev/null ;;
   esac

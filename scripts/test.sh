@@ -13,10 +13,12 @@
 
 set -euo pipefail
 source "$(dirname "$0")/setup.sh"
+source scripts/guest.sh
 
 TOOLS=(
   qemu-img qemu-io qemu-storage-daemon fusermount3 libfuse.so.2 fio mkfs.xfs xfs_repair mkfs.ext4 e2fsck sfdisk
-  mount umount losetup findmnt setpriv unshare xz
+  mount umount losetup findmnt setpriv unshare xz nginx openssl
+  qemu-system-x86_64 syslinux /usr/lib/syslinux/mbr/mbr.bin mformat mcopy
 )
 
 # Fills `arguments` with what AVA understands.
@@ -71,6 +73,7 @@ require_node
 install_tools "${TOOLS[@]}" || say 'Going on without; tests that need them are skipped, or fail where CI is set.'
 if is_root; then
   require_fuse
+  prepare_guest || say 'Going on without a virtual machine; tests that boot are skipped, or fail where CI is set.'
 else
   say 'Not root: tests that mount or need loop devices are skipped. To run all of them: sudo npm test'
 fi

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
@@ -93,8 +93,8 @@ export async function until(what: () => Promise<boolean> | boolean): Promise<voi
 }
 
 /**
- * True when the machine lacks something of `needs`: 'root', a library ('libfuse.so.2') or a program. The test says so
- * and ends. A missing tool fails where CI is set, as there everything was to be installed; root cannot be.
+ * True when the machine lacks something of `needs`: 'root', a library ('libfuse.so.2'), a file by its path, or a program.
+ * The test says so and ends. A missing tool fails where CI is set, as there everything was to be installed; root cannot be.
  */
 export function lacks(t: ExecutionContext, ...needs: string[]): boolean {
   const missing = needs.filter(need => !has(need))
@@ -108,6 +108,7 @@ export function lacks(t: ExecutionContext, ...needs: string[]): boolean {
 
 function has(need: string): boolean {
   if (need === 'root') return process.getuid!() === 0
+  if (need.startsWith('/')) return existsSync(need)
   return need.includes('.so.') ? hasLibrary(need) : hasProgram(need)
 }
 
