@@ -5,6 +5,9 @@ import { Cleanup } from './cleanup.js'
 import type { ComparisonId } from './comparisons.js'
 import { CONTENDERS } from './contenders/all.js'
 import { type ContenderId, LABELS } from './contenders/contender.js'
+import { FILLERS } from './copying/fillers.js'
+import { COPYING_NAMES, measureCopying } from './copying/measure.js'
+import { copyingTables } from './copying/report.js'
 import { Images } from './images.js'
 import { availableMemory, describeMachine, freeBytes, machineLine, versionsLine } from './machine.js'
 import { type Options, parseOptions } from './options.js'
@@ -19,7 +22,7 @@ import { WORKLOADS } from './workloads.js'
 const FILES = 6
 
 async function main(args: readonly string[]): Promise<number> {
-  const names = WORKLOADS.map(({ id }) => id)
+  const names = [...WORKLOADS.map(({ id }) => id), ...COPYING_NAMES]
   const options = parseOptions(args, names, text => process.stdout.write(text))
   if (options === null) return 0
   if (process.getuid!() !== 0) throw new Error('the benchmark mounts as root does: sudo npm run bench')
@@ -51,18 +54,30 @@ async function compare(options: Options, cleanup: Cleanup): Promise<number> {
   const images = new Images(directory, size)
   await images.prepare()
   const date = new Date().toISOString()
-  const { workloads, failed } = await measureAll(images, options, cleanup)
-  const commands = Object.fromEntries(CONTENDERS.map(({ id, commandLine }) => [id, commandLine]))
-  const results: Results = { date, machine, rounds, seconds, size, commands, workloads }
+  const failures: string[] = []
+  const failed = (name: string, error: Error) => {
+    complain(`${name}: ${error.message}`)
+    failures.push(name)
+  }
+  const workloads = await measureAll(images, options, cleanup, failed)
+  await images.removeFilled()
+  const copying = await measureCopying(images, cleanup, { ...options, say, failed })
+  const commands = Object.fromEntries(
+    [...CONTENDERS, ...FILLERS].map(({ id, commandLine }) => [id, commandLine]),
+  )
+  const results: Results = { date, machine, rounds, seconds, size, commands, workloads, copying }
   for (const comparison of comparisonsOf(results)) {
     say(`\n${comparison.title}\n\n${textTable(summaryRows(results, comparison))}`)
     say(`\n${textTable(spreadRows(results, comparison))}\n`)
   }
-  if (workloads.length > 0) {
+  for (const { title, rows } of copying === null ? [] : copyingTables(copying)) {
+    say(`\n${title}\n\n${textTable(rows)}\n`)
+  }
+  if (workloads.length > 0 || copying !== null) {
     for (const path of await writeResults(results)) say(path)
     if (options.docs) await writeDocs(results)
   }
-  return failed ? 1 : 0
+  return failures.length > 0 ? 1 : 0
 }
 
 /** A workload that fails is told, and left out: the others took long enough. */
@@ -70,9 +85,9 @@ async function measureAll(
   images: Images,
   { only, rounds, seconds }: Options,
   cleanup: Cleanup,
-): Promise<{ workloads: WorkloadResult[]; failed: boolean }> {
+  failed: (name: string, error: Error) => void,
+): Promise<WorkloadResult[]> {
   const workloads: WorkloadResult[] = []
-  let failed = false
   let comparison: ComparisonId | null = null
   for (const workload of WORKLOADS.filter(({ id }) => only.test(id))) {
     if (comparison !== workload.comparison) await images.removeFilled()
@@ -87,12 +102,11 @@ async function measureAll(
       workloads.push(await measure(new Bench(images, seconds, mounts), workload, rounds, heard))
     } catch (error) {
       if (error instanceof Interrupted) throw error
-      complain(`${workload.id}: ${(error as Error).message}`)
-      failed = true
+      failed(workload.id, error as Error)
     }
     await unmountAll()
   }
-  return { workloads, failed }
+  return workloads
 }
 
 async function cleanUp(cleanup: Cleanup): Promise<void> {

@@ -1,6 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { machineLine, versionsLine } from './machine.js'
+import { copyingMarkdown } from './copying/report.js'
+import type { CopyingResults } from './copying/results.js'
+import { TIMELINE_TITLE, timelineChart } from './copying/timeline-svg.js'
+import { type Machine, machineLine, versionsLine } from './machine.js'
 import { chart } from './report-svg.js'
 import { markdownTable, spreadRows, summaryRows } from './report-table.js'
 import { comparisonsOf, type Results } from './results.js'
@@ -8,6 +11,8 @@ import { comparisonsOf, type Results } from './results.js'
 const ROOT = new URL('../../', import.meta.url)
 const BEGIN = '<!-- measured: npm run bench -- --docs writes what follows -->'
 const END = '<!-- end of what was measured -->'
+const COPYING_BEGIN = '<!-- measured: npm run bench -- --only copying --docs writes what follows -->'
+const COPYING_END = '<!-- end of what was measured of copying -->'
 
 /** Writes bench/results/DATE.json and the charts; returns their paths. */
 export async function writeResults(results: Results): Promise<string[]> {
@@ -20,19 +25,23 @@ export async function writeResults(results: Results): Promise<string[]> {
   return [fileURLToPath(json), ...charts]
 }
 
-/** Puts the results into docs/performance.md, between its two marks, and the charts beside it. */
+/** Puts what was measured into docs/performance.md, between its marks, and the charts beside it. */
 export async function writeDocs(results: Results): Promise<void> {
-  const page = new URL('docs/performance.md', ROOT)
-  const text = await readFile(page, 'utf8')
-  const begin = text.indexOf(BEGIN)
-  const end = text.indexOf(END)
-  if (begin < 0 || end < begin)
-    throw new Error(`${fileURLToPath(page)}: has not the lines "${BEGIN}", "${END}"`)
-  await writeFile(page, `${text.slice(0, begin)}${BEGIN}\n\n${section(results)}\n${text.slice(end)}`)
+  const { workloads, copying } = results
+  if (workloads.length > 0) await replaceBetween(BEGIN, END, section(results))
+  if (copying !== null) await replaceBetween(COPYING_BEGIN, COPYING_END, copyingSection(results, copying))
   await writeCharts(results, new URL('docs/performance', ROOT))
 }
 
-/** One for each comparison: NAME-qed.svg and so on. */
+async function replaceBetween(begin: string, end: string, section: string): Promise<void> {
+  const page = new URL('docs/performance.md', ROOT)
+  const text = await readFile(page, 'utf8')
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`${fileURLToPath(page)}: has not the lines "${begin}", "${end}"`)
+  await writeFile(page, `${text.slice(0, from)}${begin}\n\n${section}\n${text.slice(to)}`)
+}
+
+/** One for each comparison, and one of copying: NAME-qed.svg and so on. */
 async function writeCharts(results: Results, name: URL): Promise<string[]> {
   const paths: string[] = []
   for (const comparison of comparisonsOf(results)) {
@@ -40,17 +49,37 @@ async function writeCharts(results: Results, name: URL): Promise<string[]> {
     await writeFile(path, chart(results, comparison))
     paths.push(path)
   }
+  const timeline = results.copying && timelineChart(results.copying, results.machine)
+  if (timeline !== null) {
+    const path = fileURLToPath(`${name}-copying.svg`)
+    await writeFile(path, timeline)
+    paths.push(path)
+  }
   return paths
 }
 
-function section(results: Results): string {
-  const { machine, rounds, seconds, size } = results
+function copyingSection({ date, machine }: Results, copying: CopyingResults): string {
   return [
-    `Measured on ${results.date.slice(0, 10)}: ${rounds} rounds of ${seconds} s, images of ${size / 2 ** 20} MiB; load average at the start ${machine.loadAtStart.toFixed(1)}.`,
+    ...measuredOn(date, machine, `${copying.rounds} ${copying.rounds === 1 ? 'round' : 'rounds'}`),
+    ...(copying.boot === null ? [] : [`![Dots: ${TIMELINE_TITLE}](performance-copying.svg)`, '']),
+    copyingMarkdown(copying),
+  ].join('\n')
+}
+
+function measuredOn(date: string, machine: Machine, how: string): string[] {
+  return [
+    `Measured on ${date.slice(0, 10)}: ${how}; load average at the start ${machine.loadAtStart.toFixed(1)}.`,
     '',
     `- ${machineLine(machine)}`,
     `- ${versionsLine(machine)}`,
     '',
+  ]
+}
+
+function section(results: Results): string {
+  const { date, machine, rounds, seconds, size } = results
+  return [
+    ...measuredOn(date, machine, `${rounds} rounds of ${seconds} s, images of ${size / 2 ** 20} MiB`),
     ...comparisonsOf(results).flatMap(comparison => [
       `### ${comparison.title}`,
       '',

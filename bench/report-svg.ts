@@ -3,6 +3,7 @@ import { LABELS } from './contenders/contender.js'
 import { machineLine, versionsLine } from './machine.js'
 import { isCost, type Results, speedup, type WorkloadResult, workloadsOf } from './results.js'
 import type { Summary } from './statistics.js'
+import { escapeMarkup, FAINT, INK, line, round, text } from './svg.js'
 
 /**
  * A chart of speeds as multiples of the reference's. Bars start at 1, the reference itself: to the right is faster. The
@@ -16,8 +17,6 @@ const TOP = 104
 const BAR = 13
 const GAP = 16
 const BOTTOM = 64
-const INK = '#1f2328'
-const FAINT = '#59636e'
 const TARGET = '#bc4c00'
 
 /** Powers of 2 that the axis may end at; what is beyond is cut, with its figure beside it. */
@@ -172,31 +171,4 @@ function legend(bars: readonly BarOf[]): string[] {
   }
   drawn.push(line(x + 5, 64, x + 5, 79, TARGET, 3), text(x + 14, 76, 'target'))
   return drawn
-}
-
-interface TextStyle {
-  readonly size?: number
-  readonly weight?: number
-  readonly fill?: string
-  readonly anchor?: 'start' | 'middle' | 'end'
-  /** White around the letters, where they may lie on lines. */
-  readonly halo?: boolean
-}
-
-function text(x: number, y: number, content: string, style: TextStyle = {}): string {
-  const { size = 13, weight = 400, fill = INK, anchor = 'start', halo = false } = style
-  const outline = halo ? ' stroke="#ffffff" stroke-width="3" paint-order="stroke"' : ''
-  return `<text x="${round(x)}" y="${round(y)}" font-size="${size}" font-weight="${weight}" fill="${fill}" text-anchor="${anchor}"${outline}>${escapeMarkup(content)}</text>`
-}
-
-function line(x1: number, y1: number, x2: number, y2: number, stroke: string, width: number): string {
-  return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${stroke}" stroke-width="${width}"/>`
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10
-}
-
-function escapeMarkup(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

@@ -7,6 +7,7 @@ import {
   subjectPrefix,
 } from './comparisons.js'
 import { type ContenderId, LABELS } from './contenders/contender.js'
+import type { CopyingResults } from './copying/results.js'
 import type { Machine } from './machine.js'
 import { ratio, type Summary, summarize } from './statistics.js'
 import type { Target, Unit } from './workloads.js'
@@ -22,6 +23,8 @@ export interface Results {
   readonly size: number
   readonly commands: Readonly<Partial<Record<ContenderId, string>>>
   readonly workloads: readonly WorkloadResult[]
+  /** Null when nothing of it was measured. */
+  readonly copying: CopyingResults | null
 }
 
 export interface WorkloadResult {

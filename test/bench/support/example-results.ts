@@ -70,4 +70,5 @@ export const results: Results = {
   size: 2 ** 30,
   commands: {},
   workloads: [reads, copies, mounting, fvdWrites],
+  copying: null,
 }
