@@ -17,14 +17,15 @@ export async function run({ values, operands }: Given<typeof mount>): Promise<nu
     return 0
   }
   const { startMount } = await import('../mount/daemon.js')
-  const { stopOnSignals } = await import('../mount/signals.js')
+  const { StopSignals } = await import('../mount/signals.js')
   const { dieOfUncaughtErrors } = await import('../mount/last-resort.js')
   const report = (line: string): void => {
     process.stderr.write(`rawmount: ${line}\n`)
   }
-  const mounted = await startMount(options, report)
+  const signals = new StopSignals()
+  const mounted = await startMount(options, report, () => signals.take())
   for (const warning of mounted.warnings) warn(warning)
   dieOfUncaughtErrors(report)
-  stopOnSignals(mounted)
+  signals.handTo(mounted)
   return exitNow(await mounted.finished)
 }

@@ -4,14 +4,19 @@ import { startMount } from './daemon.js'
 import { dieOfUncaughtErrors } from './last-resort.js'
 import type { LaunchReply } from './launch.js'
 import type { MountOptions } from './options.js'
-import { stopOnSignals } from './signals.js'
+import { StopSignals } from './signals.js'
 
 /** The daemon's program: takes its options from who launched it, answers once, and serves until it is unmounted. */
 process.once('message', async options => {
   try {
-    const mount = await startMount(options as MountOptions, () => {})
+    const signals = new StopSignals()
+    const mount = await startMount(
+      options as MountOptions,
+      () => {},
+      () => signals.take(),
+    )
     dieOfUncaughtErrors(() => {})
-    stopOnSignals(mount)
+    signals.handTo(mount)
     // Should the launcher be gone already, the mount is there all the same.
     process.send?.({ mounted: true, warnings: mount.warnings } satisfies LaunchReply, () =>
       process.channel?.unref(),

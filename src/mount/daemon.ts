@@ -30,10 +30,15 @@ export interface RunningMount {
 }
 
 /**
- * Opens the image, mounts it, and serves it from this process until it is unmounted. What goes wrong later is told to
- * `report`, a line at a time. Throws ImageError, with nothing left behind, when the mount cannot be made.
+ * Opens the image, mounts it, and serves it from this process until it is unmounted. `beforeMount` is called when the
+ * image is open, before anybody can see the mount. What goes wrong later is told to `report`, a line at a time. Throws
+ * ImageError, with nothing left behind, when the mount cannot be made.
  */
-export async function startMount(asked: MountOptions, report: (line: string) => void): Promise<RunningMount> {
+export async function startMount(
+  asked: MountOptions,
+  report: (line: string) => void,
+  beforeMount: () => void,
+): Promise<RunningMount> {
   // Before the workers start, which inherit it.
   if (!becomeIoFlusher()) debug('not permitted to become an I/O flusher; going on without')
   cleanStale(asked.mountpoint)
@@ -51,6 +56,7 @@ export async function startMount(asked: MountOptions, report: (line: string) => 
   let engine: CopyEngine | null
   try {
     engine = CopyEngine.for(image)
+    beforeMount()
     transport = await serve(options, image, engine)
   } catch (error) {
     // Not a byte was asked for yet: there is nothing to lose, but the image was marked as open.
