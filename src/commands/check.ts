@@ -4,7 +4,7 @@ import type { CheckReport } from '../formats/format.js'
 import type { Given } from './command.js'
 import { print, printJson } from './output.js'
 import { oneLine, reportError } from './report.js'
-import type { check } from './table.js'
+import type { check } from './table/check.js'
 
 /** Exit codes of `qemu-img check`. */
 const Exit = { clean: 0, incomplete: 1, corrupt: 2, leaks: 3, noCheck: 63 } as const

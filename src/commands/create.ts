@@ -12,7 +12,7 @@ import { print } from './output.js'
 import { usageError } from './parse.js'
 import { oneLine, warn } from './report.js'
 import { readSize } from './size-option.js'
-import { create } from './table.js'
+import { create } from './table/create.js'
 
 type Values = Given<typeof create>['values']
 

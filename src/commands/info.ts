@@ -6,7 +6,7 @@ import type { Given } from './command.js'
 import { humanSize, humanSizeWithBytes } from './human-size.js'
 import { print, printJson } from './output.js'
 import { oneLine, warn } from './report.js'
-import type { info } from './table.js'
+import type { info } from './table/info.js'
 
 /** One image: what the chain knows, and its name as it is reached from the name that the user gave. */
 interface Shown extends ChainMember {

@@ -5,7 +5,7 @@ import type { Given } from './command.js'
 import { type MapEntry, mapEntries } from './map-entries.js'
 import { print } from './output.js'
 import { oneLine, warn } from './report.js'
-import type { map } from './table.js'
+import type { map } from './table/map.js'
 
 /** Characters that are collected before they are written. */
 const BATCH = 64 * 1024

@@ -6,7 +6,7 @@ import { mountOptions } from './mount-options.js'
 import { flag, text } from './options.js'
 import { print } from './output.js'
 import { parse, usageError } from './parse.js'
-import { mount } from './table.js'
+import { mount } from './table/mount.js'
 
 /**
  * `rawmount IMAGE MOUNTPOINT [-o OPTIONS]`: what mount(8) calls for the type fuse.rawmount, and what FUSE programs

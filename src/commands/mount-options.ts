@@ -5,7 +5,7 @@ import { isUrl } from '../storage/http/url.js'
 import type { Given } from './command.js'
 import { usageError } from './parse.js'
 import { suggest } from './suggest.js'
-import { mount } from './table.js'
+import { mount } from './table/mount.js'
 
 type Values = Given<typeof mount>['values']
 

@@ -3,7 +3,7 @@ import { exitNow } from '../libc/process.js'
 import type { Given } from './command.js'
 import { mountOptions } from './mount-options.js'
 import { warn } from './report.js'
-import type { mount } from './table.js'
+import type { mount } from './table/mount.js'
 
 export async function run({ values, operands }: Given<typeof mount>): Promise<number> {
   const [image = '', mountpoint = ''] = operands

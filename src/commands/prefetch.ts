@@ -10,7 +10,7 @@ import { print } from './output.js'
 import { displayFor, type PrefetchDisplay } from './prefetch-display.js'
 import { type Course, forPeople, forPrograms } from './prefetch-report.js'
 import { oneLine, warn } from './report.js'
-import type { prefetch } from './table.js'
+import type { prefetch } from './table/prefetch.js'
 
 type Values = Given<typeof prefetch>['values']
 

@@ -9,7 +9,7 @@ import { print } from './output.js'
 import { oneLine } from './report.js'
 import { StatusRates, type StatusSample } from './status-rates.js'
 import { statusJson, statusLine, statusView } from './status-view.js'
-import type { status } from './table.js'
+import type { status } from './table/status.js'
 
 /** Milliseconds between two looks. */
 const LOOK = 1000

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { unmountImage } from '../mount/unmount.js'
 import type { Given } from './command.js'
-import type { umount } from './table.js'
+import type { umount } from './table/umount.js'
 
 export async function run({ operands }: Given<typeof umount>): Promise<number> {
   const [mountpoint = ''] = operands

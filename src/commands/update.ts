@@ -4,7 +4,7 @@ import type { Given } from './command.js'
 import { print, printJson } from './output.js'
 import { usageError } from './parse.js'
 import { oneLine } from './report.js'
-import { update } from './table.js'
+import { update } from './table/update.js'
 
 export async function run({ values, operands }: Given<typeof update>): Promise<number> {
   const [path = '', ...assignments] = operands

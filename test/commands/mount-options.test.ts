@@ -1,7 +1,7 @@
 import test from 'ava'
 import { mountOptions } from '../../src/commands/mount-options.js'
 import { parse } from '../../src/commands/parse.js'
-import { mount } from '../../src/commands/table.js'
+import { mount } from '../../src/commands/table/mount.js'
 
 function optionsOf(...args: string[]) {
   const { values, operands } = parse(mount, [...args, 'vm.qed', '/mnt/vm'])!

@@ -1,0 +1,105 @@
+import { command } from '../command.js'
+import { list } from '../key-values.js'
+import { choice, flag, integer, text } from '../options.js'
+import { size } from '../size-option.js'
+import { allowDevices, backing } from './shared.js'
+
+const MiB = 1024 * 1024
+
+export const mount = command({
+  name: 'mount',
+  summary: 'show an image as the file disk.raw in a directory',
+  description: [
+    'Mounts IMAGE on the empty directory MOUNTPOINT. There, the disk is the file disk.raw, and what the mount is doing can be read in .rawmount/status.json.',
+    'Returns when the mount answers, and leaves a daemon that serves it; `rawmount umount` ends it. What is written is durable after the next fsync (or sync, or unmount), as on any disk.',
+    'All options below can be given as -o KEY=VALUE too, with _ for -, as in `-o commit_interval=1`, and so in /etc/fstab.',
+  ],
+  operands: [{ name: 'IMAGE' }, { name: 'MOUNTPOINT' }],
+  options: {
+    foreground: flag('f,foreground', 'stay in front until the mount ends, instead of leaving a daemon'),
+    readOnly: flag('r,read-only', 'change nothing in the image; several read-only mounts may share it'),
+    options: list('o,options', 'KEY[=VALUE],...', 'mount options, as mount(8) gives them'),
+    format: text(
+      'format',
+      'FORMAT',
+      null,
+      'fvd, qed, qcow2 or raw; left out: by the magic of the file, so never raw',
+    ),
+    transport: choice(
+      'transport',
+      'HOW',
+      ['auto', 'kernel', 'libfuse'],
+      'auto',
+      'how to talk to FUSE: /dev/fuse itself (kernel), or through libfuse 2; auto takes the first that works',
+    ),
+    threads: integer('threads', 'N', { min: 1, max: 64 }, 2, 'threads that serve requests'),
+    cache: choice(
+      'cache',
+      'MODE',
+      ['writeback', 'writethrough', 'none'],
+      'writeback',
+      'how the kernel caches the file: reads and writes, reads only, or neither',
+    ),
+    commitInterval: integer(
+      'commit-interval',
+      'SECONDS',
+      { min: 1, max: 3600 },
+      5,
+      'seconds after which what was written is durable without an fsync',
+    ),
+    metadataCache: size('metadata-cache', 'SIZE', MiB, 32 * MiB, 'memory for tables of the image'),
+    backing,
+    allowDevices,
+    allowAddStorageCmd: flag(
+      'allow-add-storage-cmd',
+      'run the shell command that an FVD image names for making room when its storage is full; see it with info first',
+    ),
+    copyOnRead: choice(
+      'copy-on-read',
+      'WHEN',
+      ['on', 'off', 'image'],
+      'image',
+      'keep in the image what is read from its base; image: as the header of an FVD image says',
+    ),
+    prefetch: choice(
+      'prefetch',
+      'WHEN',
+      ['on', 'off', 'image'],
+      'image',
+      'fetch the whole base in the background, at once; image: when the header of an FVD image says',
+    ),
+    prefetchRate: size('prefetch-rate', 'RATE', 1024, null, 'bytes a second that are fetched at most'),
+    detach: flag(
+      'detach',
+      'when all of the base was fetched, take its name from the header of a QED image; FVD always notes it',
+    ),
+    recordProfile: flag(
+      'record-profile',
+      'note which parts of the base are read first; kept in an FVD image with room for it, else in IMAGE.profile',
+    ),
+    prefetchProfile: text(
+      'prefetch-profile',
+      'FROM',
+      'image',
+      'fetch first what a profile names: a FILE with one (IMAGE.profile, or an FVD image), on: the own one, off, or image',
+    ),
+    writeBase: choice(
+      'write-base',
+      'MODE',
+      ['no', 'writethrough', 'writeback', 'image'],
+      'image',
+      'let writes go to the base, too: before each fsync returns (writethrough), or later (writeback)',
+    ),
+    nonempty: flag('nonempty', 'mount on a directory that is not empty; its files are hidden meanwhile'),
+    allowOther: flag(
+      'allow-other',
+      'let other users in, root too (needs user_allow_other in /etc/fuse.conf, or root)',
+    ),
+    debug: flag('d,debug', 'stay in front and trace on stderr, as DEBUG=rawmount:* does'),
+  },
+  examples: [
+    { line: 'rawmount mount vm.qed /mnt/vm', what: 'the disk is /mnt/vm/disk.raw' },
+    { line: 'rawmount mount -r --format raw disk.img /mnt/vm', what: 'a raw image, not to be changed' },
+    { line: 'rawmount /srv/vm.qed /mnt/vm -o ro,threads=4', what: 'as mount(8) and /etc/fstab call it' },
+  ],
+})
