@@ -1,9 +1,9 @@
 import { checkImage } from '../disk/check.js'
 import { ImageError } from '../errors.js'
 import type { CheckReport } from '../formats/format.js'
-import type { Given } from './command.js'
-import { print, printJson } from './output.js'
-import { oneLine, reportError } from './report.js'
+import type { Given } from './arguments/command.js'
+import { print, printJson } from './display/output.js'
+import { oneLine, reportError } from './display/report.js'
 import type { check } from './table/check.js'
 
 /** Exit codes of `qemu-img check`. */

@@ -1,11 +1,11 @@
 import { inspectImage } from '../disk/inspect.js'
 import { type ChainMember, openImage } from '../disk/open.js'
 import { hideCredentials } from '../storage/http/url.js'
-import { backingPath } from './backing-path.js'
-import type { Given } from './command.js'
-import { humanSize, humanSizeWithBytes } from './human-size.js'
-import { print, printJson } from './output.js'
-import { oneLine, warn } from './report.js'
+import { backingPath } from './arguments/backing-path.js'
+import type { Given } from './arguments/command.js'
+import { humanSize, humanSizeWithBytes } from './display/human-size.js'
+import { print, printJson } from './display/output.js'
+import { oneLine, warn } from './display/report.js'
 import type { info } from './table/info.js'
 
 /** One image: what the chain knows, and its name as it is reached from the name that the user gave. */

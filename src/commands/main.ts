@@ -1,6 +1,6 @@
 #!/usr/bin/env node
+import { reportError } from './display/report.js'
 import { runProgram } from './program.js'
-import { reportError } from './report.js'
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that went away (`… | head`) is no error of ours; the rest of the output has nowhere to go.

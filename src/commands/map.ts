@@ -1,10 +1,10 @@
 import { openImage } from '../disk/open.js'
 import { hideCredentials } from '../storage/http/url.js'
-import { backingPath } from './backing-path.js'
-import type { Given } from './command.js'
-import { type MapEntry, mapEntries } from './map-entries.js'
-import { print } from './output.js'
-import { oneLine, warn } from './report.js'
+import { backingPath } from './arguments/backing-path.js'
+import type { Given } from './arguments/command.js'
+import { type MapEntry, mapEntries } from './display/map-entries.js'
+import { print } from './display/output.js'
+import { oneLine, warn } from './display/report.js'
 import type { map } from './table/map.js'
 
 /** Characters that are collected before they are written. */

@@ -1,8 +1,8 @@
 import createDebug from 'debug'
 import { exitNow } from '../libc/process.js'
-import type { Given } from './command.js'
-import { mountOptions } from './mount-options.js'
-import { warn } from './report.js'
+import type { Given } from './arguments/command.js'
+import { mountOptions } from './arguments/mount-options.js'
+import { warn } from './display/report.js'
 import type { mount } from './table/mount.js'
 
 export async function run({ values, operands }: Given<typeof mount>): Promise<number> {
@@ -11,14 +11,14 @@ export async function run({ values, operands }: Given<typeof mount>): Promise<nu
   // Puts it into the environment too, where the workers find it.
   if (options.debug) createDebug.enable('rawmount:*')
   if (!options.foreground) {
-    const { launchDaemon } = await import('../mount/launch.js')
+    const { launchDaemon } = await import('../mount/daemon/launch.js')
     const { warnings } = await launchDaemon(options)
     for (const warning of warnings) warn(warning)
     return 0
   }
-  const { startMount } = await import('../mount/daemon.js')
-  const { StopSignals } = await import('../mount/signals.js')
-  const { dieOfUncaughtErrors } = await import('../mount/last-resort.js')
+  const { startMount } = await import('../mount/daemon/daemon.js')
+  const { StopSignals } = await import('../mount/daemon/signals.js')
+  const { dieOfUncaughtErrors } = await import('../mount/daemon/last-resort.js')
   const report = (line: string): void => {
     process.stderr.write(`rawmount: ${line}\n`)
   }

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { ImageError } from '../errors.js'
-import type { Command, Given } from './command.js'
-import { helpOf, overview } from './help.js'
-import { print } from './output.js'
-import { parse } from './parse.js'
-import { suggest } from './suggest.js'
+import type { Command, Given } from './arguments/command.js'
+import { parse } from './arguments/parse.js'
+import { suggest } from './arguments/suggest.js'
+import { print } from './display/output.js'
+import { helpOf, overview } from './manual/help.js'
 import { type CommandName, commandNamed, commandNames } from './table.js'
 
 /** Each command is loaded when it is called, so that none pays for the others' modules at start-up. */
@@ -44,7 +44,7 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
 }
 
 async function runHelper(args: readonly string[], byMount: boolean): Promise<number> {
-  const helper = await import('./mount-helper.js')
+  const helper = await import('./mount-helpers/mount-helper.js')
   return helper.run(args, byMount)
 }
 

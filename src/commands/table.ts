@@ -1,4 +1,4 @@
-import type { Command } from './command.js'
+import type { Command } from './arguments/command.js'
 import { check } from './table/check.js'
 import { create } from './table/create.js'
 import { info } from './table/info.js'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { unmountImage } from '../mount/unmount.js'
-import type { Given } from './command.js'
+import { unmountImage } from '../mount/outside/unmount.js'
+import type { Given } from './arguments/command.js'
 import type { umount } from './table/umount.js'
 
 export async function run({ operands }: Given<typeof umount>): Promise<number> {

@@ -1,9 +1,9 @@
 import { type ChangedField, updatableFields, updateImage } from '../disk/update.js'
 import type { HeaderField } from '../formats/format.js'
-import type { Given } from './command.js'
-import { print, printJson } from './output.js'
-import { usageError } from './parse.js'
-import { oneLine } from './report.js'
+import type { Given } from './arguments/command.js'
+import { usageError } from './arguments/parse.js'
+import { print, printJson } from './display/output.js'
+import { oneLine } from './display/report.js'
 import { update } from './table/update.js'
 
 export async function run({ values, operands }: Given<typeof update>): Promise<number> {

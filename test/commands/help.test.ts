@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
-import { helpOf, overview } from '../../src/commands/help.js'
+import { helpOf, overview } from '../../src/commands/manual/help.js'
 import { commandNames, commands } from '../../src/commands/table.js'
 import { PROGRAM } from '../support/mounting.js'
 import { run } from '../support/tools.js'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { humanSize, humanSizeWithBytes } from '../../src/commands/human-size.js'
+import { humanSize, humanSizeWithBytes } from '../../src/commands/display/human-size.js'
 
 test('sizes have three digits and a unit, as qemu-img prints them', t => {
   const printed = [0, 512, 999, 1000, 1024, 1536, 836 * 1024, 1000 * 1024, 1 << 30, 10 * 1024 ** 4].map(

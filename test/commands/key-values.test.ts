@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { list } from '../../src/commands/key-values.js'
-import { oneLine } from '../../src/commands/report.js'
+import { list } from '../../src/commands/arguments/key-values.js'
+import { oneLine } from '../../src/commands/display/report.js'
 import { holds } from '../support/properties.js'
 
 const { read } = list('o,options', 'KEY=VALUE,...', '')

@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import test from 'ava'
-import { LiveLines } from '../../src/commands/live-lines.js'
+import { LiveLines } from '../../src/commands/display/live-lines.js'
 
 /** What a terminal of so many columns and rows is sent. */
 function terminal(columns: number, rows: number) {

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { mountOptions } from '../../src/commands/mount-options.js'
-import { parse } from '../../src/commands/parse.js'
+import { mountOptions } from '../../src/commands/arguments/mount-options.js'
+import { parse } from '../../src/commands/arguments/parse.js'
 import { mount } from '../../src/commands/table/mount.js'
 
 function optionsOf(...args: string[]) {

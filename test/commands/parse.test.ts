@@ -1,9 +1,9 @@
 import test from 'ava'
-import { command } from '../../src/commands/command.js'
-import { list } from '../../src/commands/key-values.js'
-import { choice, flag, integer, text } from '../../src/commands/options.js'
-import { parse } from '../../src/commands/parse.js'
-import { size } from '../../src/commands/size-option.js'
+import { command } from '../../src/commands/arguments/command.js'
+import { list } from '../../src/commands/arguments/key-values.js'
+import { choice, flag, integer, text } from '../../src/commands/arguments/options.js'
+import { parse } from '../../src/commands/arguments/parse.js'
+import { size } from '../../src/commands/arguments/size-option.js'
 
 const paint = command({
   name: 'paint',

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { humanDuration } from '../../src/commands/human-duration.js'
-import { bar, percent, progressLine } from '../../src/commands/progress-bar.js'
-import { Pace, secondsLeft } from '../../src/commands/progress-pace.js'
+import { humanDuration } from '../../src/commands/display/human-duration.js'
+import { bar, percent, progressLine } from '../../src/commands/display/progress-bar.js'
+import { Pace, secondsLeft } from '../../src/commands/display/progress-pace.js'
 
 const MiB = 1024 * 1024
 const HALF = { done: 512 * MiB, total: 1024 * MiB, rate: 50 * MiB, secondsLeft: 10 }

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { StatusRates } from '../../src/commands/status-rates.js'
-import { statusJson, statusLine, statusView } from '../../src/commands/status-view.js'
-import type { MountStatus } from '../../src/mount/status.js'
+import { StatusRates } from '../../src/commands/display/status-rates.js'
+import { statusJson, statusLine, statusView } from '../../src/commands/display/status-view.js'
+import type { MountStatus } from '../../src/mount/status/status.js'
 
 const MiB = 1024 * 1024
 const GiB = 1024 * MiB

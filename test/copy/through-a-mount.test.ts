@@ -4,7 +4,7 @@ import { mkdir, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/
 import test, { type ExecutionContext } from 'ava'
 import { openImage } from '../../src/disk/open.js'
 import { IoBuffer } from '../../src/libc/io-buffer.js'
-import type { MountStatus } from '../../src/mount/status.js'
+import type { MountStatus } from '../../src/mount/status/status.js'
 import { type Mounted, type Scratch, scratch } from '../support/mounting.js'
 import { pattern } from '../support/pattern.js'
 import { type Random, seeded } from '../support/random.js'

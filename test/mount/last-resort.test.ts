@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
 
-const ROOM = new URL('../../src/mount/last-resort.js', import.meta.url).href
+const ROOM = new URL('../../src/mount/daemon/last-resort.js', import.meta.url).href
 
 // The worker waits in a read that nobody answers, as one that waits for requests: an orderly exit would wait for it.
 const PROGRAM = `

@@ -2,8 +2,8 @@ import test from 'ava'
 import { Attributes, FileSystemStatistics } from '../../src/fuse/file-system.js'
 import { IoBuffer } from '../../src/libc/io-buffer.js'
 import type { DirectoryNode } from '../../src/mount/nodes.js'
-import { TextFile } from '../../src/mount/text-file.js'
-import { Tree } from '../../src/mount/tree.js'
+import { TextFile } from '../../src/mount/tree/text-file.js'
+import { Tree } from '../../src/mount/tree/tree.js'
 import { TextSlots } from '../../src/shared/text-slots.js'
 
 function tree(produce = () => 'text'): Tree {

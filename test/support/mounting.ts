@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import type { MountStatus } from '../../src/mount/status.js'
+import type { MountStatus } from '../../src/mount/status/status.js'
 import { environment, type Outcome, run, succeed, told, until } from './tools.js'
 
 /**

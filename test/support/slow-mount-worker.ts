@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { type ChannelDescription, DeviceChannel } from '../../src/fuse/channel.js'
 import { Counters } from '../../src/fuse/counters.js'
 import { Session } from '../../src/fuse/session.js'
-import { Tree } from '../../src/mount/tree.js'
+import { Tree } from '../../src/mount/tree/tree.js'
 import { SlowControl, SlowFile } from './slow-file.js'
 
 export interface SlowWorkerTask {

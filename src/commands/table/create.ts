@@ -1,6 +1,6 @@
-import { command } from '../command.js'
-import { list } from '../key-values.js'
-import { flag, text } from '../options.js'
+import { command } from '../arguments/command.js'
+import { list } from '../arguments/key-values.js'
+import { flag, text } from '../arguments/options.js'
 
 export const create = command({
   name: 'create',

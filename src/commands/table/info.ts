@@ -1,5 +1,5 @@
-import { command } from '../command.js'
-import { flag } from '../options.js'
+import { command } from '../arguments/command.js'
+import { flag } from '../arguments/options.js'
 import { allowDevices, backing, forceShare, format, output } from './shared.js'
 
 export const info = command({

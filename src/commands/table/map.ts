@@ -1,4 +1,4 @@
-import { command } from '../command.js'
+import { command } from '../arguments/command.js'
 import { allowDevices, backing, forceShare, format, output } from './shared.js'
 
 export const map = command({

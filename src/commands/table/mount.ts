@@ -1,7 +1,7 @@
-import { command } from '../command.js'
-import { list } from '../key-values.js'
-import { choice, flag, integer, text } from '../options.js'
-import { size } from '../size-option.js'
+import { command } from '../arguments/command.js'
+import { list } from '../arguments/key-values.js'
+import { choice, flag, integer, text } from '../arguments/options.js'
+import { size } from '../arguments/size-option.js'
 import { allowDevices, backing } from './shared.js'
 
 const MiB = 1024 * 1024

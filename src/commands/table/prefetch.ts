@@ -1,6 +1,6 @@
-import { command } from '../command.js'
-import { choice, flag } from '../options.js'
-import { size } from '../size-option.js'
+import { command } from '../arguments/command.js'
+import { choice, flag } from '../arguments/options.js'
+import { size } from '../arguments/size-option.js'
 import { allowDevices, backing, format } from './shared.js'
 
 export const prefetch = command({

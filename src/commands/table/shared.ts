@@ -1,4 +1,4 @@
-import { choice, flag, text } from '../options.js'
+import { choice, flag, text } from '../arguments/options.js'
 
 /** Options that several commands have. */
 

@@ -1,5 +1,5 @@
-import { command } from '../command.js'
-import { choice, flag } from '../options.js'
+import { command } from '../arguments/command.js'
+import { choice, flag } from '../arguments/options.js'
 
 export const status = command({
   name: 'status',

@@ -1,4 +1,4 @@
-import { command } from '../command.js'
+import { command } from '../arguments/command.js'
 
 export const umount = command({
   name: 'umount',

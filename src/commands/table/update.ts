@@ -1,5 +1,5 @@
-import { command } from '../command.js'
-import { flag } from '../options.js'
+import { command } from '../arguments/command.js'
+import { flag } from '../arguments/options.js'
 import { allowDevices, format, output } from './shared.js'
 
 export const update = command({

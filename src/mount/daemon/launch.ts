@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { ImageError, type ImageErrorCode } from '../../errors.js'
+import type { MountOptions } from '../options.js'
+
+/** What the daemon answers, once. */
+export type LaunchReply =
+  | { readonly mounted: true; readonly warnings: readonly string[] }
+  | {
+      readonly mounted: false
+      readonly code: ImageErrorCode
+      readonly message: string
+      readonly errno: number
+    }
+
+export interface LaunchedDaemon {
+  readonly pid: number
+  /** What the user must know of the images, a line each. */
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Mounts from a process of its own that outlives this one. Resolves when the mount answers; rejects with the
+ * daemon's ImageError, and then no daemon and no mount is left.
+ */
+export async function launchDaemon(options: MountOptions): Promise<LaunchedDaemon> {
+  const program = new URL('./daemon-main.js', import.meta.url).pathname
+  const child = spawn(process.execPath, [program], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  const reply = await new Promise<LaunchReply>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('message', message => resolve(message as LaunchReply))
+    child.once('exit', (code, signal) => reject(diedEarly(options, code, signal)))
+    child.send(options)
+  })
+  if (!reply.mounted) {
+    await new Promise(resolve => child.once('exit', resolve))
+    throw new ImageError(reply.code, reply.message, { errno: reply.errno })
+  }
+  child.removeAllListeners('exit')
+  child.disconnect()
+  child.unref()
+  return { pid: child.pid!, warnings: reply.warnings }
+}
+
+function diedEarly(options: MountOptions, code: number | null, signal: string | null): ImageError {
+  const how = signal === null ? `with code ${code}` : `by ${signal}`
+  return new ImageError(
+    'MOUNT',
+    `${options.mountpoint}: the daemon ended ${how} before the mount answered; mount with -f to see why`,
+  )
+}

@@ -1,0 +1,31 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { attachDisk } from '../../disk/attach.js'
+import { type ChannelDescription, DeviceChannel } from '../../fuse/channel.js'
+import { Counters } from '../../fuse/counters.js'
+import { Session } from '../../fuse/session.js'
+import { mountedTree, type TreeDescription } from '../tree/mounted-tree.js'
+
+/** What a session worker is started with. */
+export interface WorkerTask {
+  readonly index: number
+  readonly channel: ChannelDescription
+  readonly words: SharedArrayBuffer
+  readonly tree: TreeDescription
+  readonly direct: boolean
+  readonly writeback: boolean
+}
+
+/** Posted once before the first request, and once after the last. */
+export type WorkerMessage = 'serving' | 'unmounted' | 'aborted'
+
+/** A session worker: its whole life is one synchronous loop, so nothing can be posted to it. */
+const { index, channel, words, tree, direct, writeback } = workerData as WorkerTask
+const disk = attachDisk(tree.disk)
+const session = new Session(
+  new DeviceChannel(channel, words, index),
+  mountedTree(tree, disk),
+  new Counters(tree.counters, index),
+  { direct, writeback, shared: words },
+)
+parentPort!.postMessage('serving' satisfies WorkerMessage)
+parentPort!.postMessage(session.run() satisfies WorkerMessage)
