@@ -1,13 +1,13 @@
-import createDebug from 'debug'
 import type { CopyPath } from '../disk/copy-path.js'
 import type { CopySettings } from '../formats/copy-settings.js'
 import type { ProfileEntry } from '../formats/profile.js'
 import { errno, SystemError } from '../libc/errno.js'
+import { tracer } from '../trace.js'
 import { FAILURE_PAUSE, type PrefetchProgress, TRYING_AGAIN } from './prefetch-progress.js'
 import type { Throttle } from './throttle.js'
 import { Walk } from './walk.js'
 
-const debug = createDebug('rawmount:copy')
+const debug = tracer('copy')
 
 /**
  * What one thread does for an image that is being filled from its base, step by step: first what readers fetched is

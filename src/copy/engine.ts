@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
-import createDebug from 'debug'
 import { Copying, copies } from '../disk/copying.js'
 import type { OpenImage } from '../disk/open.js'
 import type { ProfileEntry } from '../formats/profile.js'
+import { tracer } from '../trace.js'
 import type { CopierTask } from './copier.js'
 import type { CopierMessage, CopierThreadTask } from './copier-thread.js'
 import { PrefetchProgress } from './prefetch-progress.js'
@@ -10,7 +10,7 @@ import { chooseProfile, keepProfile } from './profile-keeping.js'
 import { type CopyProgressDescription, type CopyStatus, copyStatus } from './status.js'
 import { monotonicTime, Throttle } from './throttle.js'
 
-const debug = createDebug('rawmount:copy')
+const debug = tracer('copy')
 
 /** More requests to the base at a time are not made, whatever the image says. */
 const MOST_THREADS = 16
@@ -75,12 +75,16 @@ export class CopyEngine {
     })
   }
 
-  /** Starts the threads: the delays count from here. */
-  start(): void {
+  /**
+   * Starts the threads: the delays count from here. With `patient` the one that only keeps what is read waits for
+   * something to keep: a hundred images that nobody reads need no hundred threads.
+   */
+  start(patient = false): void {
     const { copyOnRead, prefetchDelay, profileDelay, slots } = this.progress.settings
     const first = Math.min(prefetchDelay ?? NEVER, profileDelay ?? NEVER)
     if (first === NEVER) {
-      if (copyOnRead) this.startThread(0)
+      if (copyOnRead && patient) this.copying.ring.rung().then(() => this.startLate())
+      else if (copyOnRead) this.startThread(0)
       return
     }
     const reason = first === 0 ? null : `starts ${first} s after the mount`
@@ -97,6 +101,10 @@ export class CopyEngine {
       this.timers.push(setTimeout(resolve, delay).unref())
     })
     Promise.all([due, this.counted]).then(others)
+  }
+
+  private startLate(): void {
+    if (!this.copying.gate.isEnding) this.startThread(0)
   }
 
   status(): CopyStatus {

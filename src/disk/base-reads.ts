@@ -1,6 +1,9 @@
 import type { IoBuffer } from '../libc/io-buffer.js'
+import { tracer } from '../trace.js'
 import { type Copying, Sum } from './copying.js'
 import type { ReadPath } from './read-path.js'
+
+const log = tracer('disk')
 
 /**
  * What lies below an image, as one thread reads it. While its contents are copied up, what is waiting in the ring to be
@@ -63,6 +66,7 @@ export class BaseReads {
       throw error
     }
     if (count === 0) return
+    if (log.enabled) log('fetched %d bytes at %d from the base', count, offset)
     tally.add(Sum.baseRead, count)
     tally.add(Sum.baseReads, 1)
   }

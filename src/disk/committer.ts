@@ -3,6 +3,9 @@ import type { WritableDriver } from '../formats/driver.js'
 import { SystemError } from '../libc/errno.js'
 import * as atomics from '../shared/atomics.js'
 import { Mutex } from '../shared/mutex.js'
+import { tracer } from '../trace.js'
+
+const log = tracer('disk')
 
 /**
  * One commit at a time, for all threads. Who waited while a commit began and ended after its call has what it
@@ -19,14 +22,18 @@ const FINISHED = 2
 const FAILED = 3
 /** 1 = something was written that no commit has begun to make durable. */
 const WRITTEN = 4
-const WORDS = 5
+const WORDS = 6
+/** A 64-bit float behind the words: milliseconds that commits took, all together. */
+const MILLISECONDS_AT = WORDS * 4
 
 export class Committer {
   private readonly words: Int32Array
+  /** Written with the lock held; who reads it may be a commit behind. */
+  private readonly milliseconds: Float64Array
   private readonly lock: Mutex
 
   static allocate(): SharedArrayBuffer {
-    return new SharedArrayBuffer(WORDS * 4)
+    return new SharedArrayBuffer(MILLISECONDS_AT + 8)
   }
 
   constructor(
@@ -34,13 +41,19 @@ export class Committer {
     private readonly driver: WritableDriver,
     private readonly path: string,
   ) {
-    this.words = new Int32Array(memory)
+    this.words = new Int32Array(memory, 0, WORDS)
+    this.milliseconds = new Float64Array(memory, MILLISECONDS_AT, 1)
     this.lock = new Mutex(this.words, LOCK, 'commit')
   }
 
   /** Commits since the image was opened. */
   get commits(): number {
     return atomics.load(this.words, FINISHED)
+  }
+
+  /** Seconds that they took, all together. */
+  get commitSeconds(): number {
+    return this.milliseconds[0]! / 1000
   }
 
   /** Called after each write, so that a commit that began before it completed does not count for it. */
@@ -94,6 +107,7 @@ export class Committer {
   private run(act: () => void): void {
     const number = atomics.add(this.words, BEGUN, 1) + 1
     atomics.store(this.words, WRITTEN, 0)
+    const began = performance.now()
     try {
       act()
     } catch (error) {
@@ -105,6 +119,9 @@ export class Committer {
       atomics.store(this.words, WRITTEN, 1)
       throw error
     }
+    const took = performance.now() - began
+    this.milliseconds[0]! += took
+    if (log.enabled) log('%s: commit %d took %s ms', this.path, number, took.toFixed(1))
     atomics.store(this.words, FINISHED, number)
   }
 

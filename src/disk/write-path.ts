@@ -2,8 +2,11 @@ import { roundDown, roundUp } from '../bytes.js'
 import { Mapping, Place, Where, type WritableDriver } from '../formats/driver.js'
 import { IoBuffer } from '../libc/io-buffer.js'
 import type { RangeLock } from '../shared/range-lock.js'
+import { tracer } from '../trace.js'
 import type { BaseReads } from './base-reads.js'
 import { type Copying, Sum } from './copying.js'
+
+const log = tracer('disk')
 
 /**
  * The one write path. Present ranges are written in place, without a lock. An absent range is allocated, filled
@@ -159,6 +162,7 @@ export class WritePath {
           throw error
         }
         driver.publish(next, place)
+        if (log.enabled) log('%d bytes at %d of the disk get storage at %d', place.length, next, place.offset)
         if (copying !== null && where === Where.absent) copying.stored(sum, next, next + place.length)
       }
       return Math.min(offset + length, stop) - offset

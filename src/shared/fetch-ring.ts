@@ -180,6 +180,11 @@ export class FetchRing {
     atomics.wake(this.words, BELL, ENTRIES)
   }
 
+  /** For a thread that lives on its event loop: resolves when it rings the next time. */
+  rung(): Promise<void> {
+    return atomics.changed(this.words, BELL, this.bell)
+  }
+
   wait(bell: number, milliseconds: number): void {
     atomics.wait(this.words, BELL, bell, milliseconds)
   }

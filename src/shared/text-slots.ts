@@ -6,7 +6,7 @@ import * as atomics from './atomics.js'
  * written before its number is known to anybody else, so reading needs no lock.
  */
 const SLOTS = 16
-const SLOT_BYTES = 256 << 10
+const SLOT_BYTES = 1 << 20
 const HEADER_BYTES = SLOTS * 4
 /** Claimed, not yet written. */
 const CLAIMED = -1

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import createDebug from 'debug'
+import { tracer } from '../trace.js'
 
-const debug = createDebug('rawmount:storage')
+const debug = tracer('storage')
 
 /**
  * Runs the shell command that an image's header names for making `path` longer: a stranger's words, so only where the

@@ -1,8 +1,8 @@
-import createDebug from 'debug'
 import { ImageError } from '../errors.js'
 import { errno, failed } from '../libc/errno.js'
 import { lastErrno } from '../libc/library.js'
 import { F_OFD_GETLK, F_OFD_SETLK, F_RDLCK, F_UNLCK, F_WRLCK, Flock, fcntl } from '../libc/locks.js'
+import { tracer } from '../trace.js'
 import type { FileDescription } from './storage-file.js'
 
 /**
@@ -24,7 +24,7 @@ const RESIZE = 3
 const USED = 100
 const DENIED = 200
 
-const debug = createDebug('rawmount:storage')
+const debug = tracer('storage')
 
 /** Throws ImageError IN_USE, with no lock left, when another program's use of the image excludes ours. */
 export function lockImage(file: FileDescription): void {

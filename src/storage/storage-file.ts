@@ -21,6 +21,11 @@ export interface StorageFile {
   write(buffer: IoBuffer, at: number, length: number, offset: number): void
   /** Barrier: when it returns, all that was written before is on the medium. */
   sync(): void
+  /**
+   * A hint: what was written may begin to go to the medium, as a sync() will come. Waits for nothing, fails for nothing.
+   * Absent where there is nothing to begin.
+   */
+  beginSync?(): void
   /** Makes the range read as zeros, giving its storage back where the file system can. Keeps the size. */
   zero(offset: number, length: number): void
   size(): number

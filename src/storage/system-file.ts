@@ -61,6 +61,10 @@ export class SystemFile implements StorageFile {
     return size
   }
 
+  beginSync(): void {
+    files.syncFileRange(this.fd, 0, 0, files.SYNC_FILE_RANGE_WRITE)
+  }
+
   truncate(size: number): void {
     if (files.ftruncate(this.fd, size) !== 0) throw failed('ftruncate', this.path)
   }

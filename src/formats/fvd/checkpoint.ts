@@ -1,9 +1,12 @@
 import { IoBuffer } from '../../libc/io-buffer.js'
 import * as atomics from '../../shared/atomics.js'
+import { tracer } from '../../trace.js'
 import { clearBit, nextBit, runOfBits } from './bits.js'
 import { EMPTY, ENTRIES_PER_SECTOR, SECTOR } from './layout.js'
 import { type FvdState, Word } from './state.js'
 import { NO_STORAGE } from './survey.js'
+
+const log = tracer('fvd')
 
 /** Sectors that one write takes at most. */
 const BATCH_SECTORS = 2048
@@ -23,6 +26,7 @@ export class Checkpoint {
   /** The journal may be written over when this returns. */
   run(): void {
     const { control, file, tableStale, bitmapStale } = this.state
+    if (log.enabled) log('%s: a checkpoint brings table and bitmap to their places', file.path)
     // After a failure, an earlier run may have written what no barrier followed.
     const behind = atomics.load(control, Word.behind) !== 0
     if (this.write(tableStale, this.encodeTable) || behind) file.sync()

@@ -1,6 +1,7 @@
 import { roundUp } from '../../bytes.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
 import * as atomics from '../../shared/atomics.js'
+import { tracer } from '../../trace.js'
 import { nextBit } from './bits.js'
 import { Checkpoint } from './checkpoint.js'
 import { writeAllData, writeCleanShutdown } from './header.js'
@@ -8,6 +9,8 @@ import { JournalWriter } from './journal.js'
 import { SECTOR } from './layout.js'
 import { PendingChanges } from './pending.js'
 import { type FvdState, Word } from './state.js'
+
+const log = tracer('fvd')
 
 /**
  * The ordered commit. Until it ends, the file shows every block and chunk as the commit before left it:
@@ -87,6 +90,7 @@ export class FvdCommit {
         description.shape.journalOffset + cursor * SECTOR,
       )
       file.sync()
+      if (log.enabled) log('%s: sectors %d to %d of the journal', file.path, cursor, end - 1)
       atomics.store(control, Word.cursor, end)
       atomics.store(control, Word.written, Math.max(padded, atomics.load(control, Word.written)))
       atomics.store(control, Word.behind, 0)

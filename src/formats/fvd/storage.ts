@@ -2,9 +2,12 @@ import { roundUp } from '../../bytes.js'
 import { errno, SystemError } from '../../libc/errno.js'
 import * as atomics from '../../shared/atomics.js'
 import { addStorage } from '../../storage/add-storage.js'
+import { tracer } from '../../trace.js'
 import { setBit } from './bits.js'
 import { ID_LIMIT } from './layout.js'
 import { type FvdState, sectorOfChunk, Word } from './state.js'
+
+const log = tracer('fvd')
 
 /** Old bytes behind the allocation pointer are zeroed in pieces of this many, so that not every chunk takes a call. */
 const ZERO_AHEAD = 16 << 20
@@ -63,6 +66,7 @@ export class ChunkStorage {
     const { control, data, description } = this.state
     const { dataOffset, growUnit } = description.shape
     const needed = this.state.storageOf(count)
+    if (log.enabled) log('%s: grows to hold %d chunks', data.path, count)
     if (description.growCommand !== '') {
       addStorage(description.growCommand, data.path)
       // Unlike what extend() adds, added storage may hold anything.

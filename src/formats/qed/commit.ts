@@ -1,10 +1,13 @@
 import { IoBuffer } from '../../libc/io-buffer.js'
 import * as atomics from '../../shared/atomics.js'
+import { tracer } from '../../trace.js'
 import { encodeEntry, INVALID, UNALLOCATED } from './entries.js'
 import { writeNeedCheck, writeWithoutBacking } from './header.js'
 import { BACKING_FEATURES, ENTRIES_PER_SECTOR, ENTRY_LENGTH, SECTOR } from './layout.js'
 import { SectorRuns } from './sector-runs.js'
 import { Link, type QedState, Slot, Word } from './state.js'
+
+const log = tracer('qed')
 
 /**
  * The ordered commit: how changed tables reach the file so that no power cut leaves an entry that points at data
@@ -80,6 +83,7 @@ export class QedCommit {
         this.writeRuns(this.buffer, false)
         this.state.file.sync()
         this.writeRuns(this.buffer, true)
+        if (log.enabled) log('%s: %d sectors of tables', this.state.file.path, this.runs.sectors)
       }
       this.state.file.sync()
     } catch (error) {

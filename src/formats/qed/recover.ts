@@ -1,8 +1,11 @@
 import { ImageError } from '../../errors.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
 import type { StorageFile } from '../../storage/storage-file.js'
+import { tracer } from '../../trace.js'
 import { scan } from './check.js'
 import { clearAutoclear, type QedHeader, writeNeedCheck } from './header.js'
+
+const log = tracer('qed')
 
 /**
  * What must happen before an image is opened for writing: an image that was not closed cleanly is checked, and
@@ -11,6 +14,7 @@ import { clearAutoclear, type QedHeader, writeNeedCheck } from './header.js'
  */
 export function recover(file: StorageFile, header: QedHeader): void {
   if (!header.needCheck && !header.unknownAutoclear) return
+  log('%s: was not closed cleanly; looking whether it needs mending', file.path)
   if (header.needCheck) mend(file, header)
   const scratch = new IoBuffer(8)
   if (header.needCheck) writeNeedCheck(file, scratch, header.features, false)

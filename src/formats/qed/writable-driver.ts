@@ -1,11 +1,14 @@
 import { ImageError } from '../../errors.js'
 import { errno, SystemError } from '../../libc/errno.js'
 import * as atomics from '../../shared/atomics.js'
+import { tracer } from '../../trace.js'
 import type { Place, WritableDriver } from '../driver.js'
 import { QedCommit } from './commit.js'
 import { QedDriver } from './driver.js'
 import { CLUSTER_LIMIT, INVALID, UNALLOCATED, ZERO } from './entries.js'
 import { Link, type QedState, Word } from './state.js'
+
+const log = tracer('qed')
 
 /**
  * Allocates clusters at the end of the file, and changes L2 entries in the cache; commit.ts brings them to the
@@ -146,6 +149,7 @@ export class WritableQedDriver extends QedDriver implements WritableDriver {
   private newTable(l1Index: number): number {
     const { control, l1, links, numbers } = this.state
     const table = atomics.loadUnsigned(numbers, Word.high)
+    if (log.enabled) log('%s: L2 table %d is made, in cluster %d', this.file.path, l1Index, table)
     this.handOut(table, this.geometry.tableSize)
     atomics.store(links, l1Index, Link.unsent)
     atomics.add(control, Word.unlinked, 1)

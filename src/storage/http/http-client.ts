@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads'
-import createDebug from 'debug'
 import { ImageError, type ImageErrorCode } from '../../errors.js'
 import { errno } from '../../libc/errno.js'
+import { tracer } from '../../trace.js'
 import { Exchange, ExchangeState, Kind } from './exchange.js'
 import type { HttpThreadTask } from './http-thread.js'
 import { type Limits, limitsOf } from './limits.js'
 
-const debug = createDebug('rawmount:http')
+const debug = tracer('http')
 
 /** What openRemote() knows of a file. */
 export interface OpenedRemote {

@@ -1,11 +1,14 @@
 import { workerData } from 'node:worker_threads'
 import { errno } from '../../libc/errno.js'
+import { tracer } from '../../trace.js'
 import { closeConnections } from './call.js'
 import { ENDED, Exchange, ExchangeState, Kind } from './exchange.js'
 import { HEAD_BYTES, type Limits, PIECE } from './limits.js'
 import { RemoteFile } from './remote-file.js'
 import { Trouble } from './trouble.js'
 import { parseUrl } from './url.js'
+
+const log = tracer('http')
 
 /** What the HTTP thread is started with. */
 export interface HttpThreadTask {
@@ -33,6 +36,7 @@ async function read(slot: number): Promise<void> {
   const file = files.get(exchange.file(slot))
   if (file === undefined) throw new Trouble('the file was closed', 'open it again', { errno: errno.EBADF })
   const length = exchange.length(slot)
+  const began = performance.now()
   try {
     await file.read(exchange.offset(slot), piece(slot, length))
   } catch (error) {
@@ -44,6 +48,10 @@ async function read(slot: number): Promise<void> {
       `${file.printable}: ${error.message}`,
     )
     return
+  }
+  if (log.enabled) {
+    const took = (performance.now() - began).toFixed(1)
+    log('%s: %d bytes at %d in %s ms', file.printable, length, exchange.offset(slot), took)
   }
   exchange.answer(slot, 0, 0, length)
 }

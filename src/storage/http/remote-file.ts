@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import createDebug from 'debug'
+import { tracer } from '../../trace.js'
 import { checkFirst, checkNext, condition, type Pinned } from './answer.js'
 import { type Call, call, closed, StaleConnection } from './call.js'
 import type { Limits } from './limits.js'
 import { Trouble } from './trouble.js'
 import { printableUrl } from './url.js'
 
-const debug = createDebug('rawmount:http')
+const debug = tracer('http')
 
 const MAX_REDIRECTS = 5
 /** Milliseconds. */
