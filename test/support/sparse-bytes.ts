@@ -51,6 +51,14 @@ export class SparseBytes {
   zero(offset: number, length: number): void {
     const end = Math.min(offset + length, this.size)
     for (let at = offset; at < end; ) {
+      const behind = Math.floor(end / PAGE)
+      if (at % PAGE === 0 && behind - at / PAGE > this.pages.size) {
+        // Terabytes of zeros: look at the pages that there are.
+        for (const index of this.pages.keys())
+          if (index >= at / PAGE && index < behind) this.pages.delete(index)
+        at = behind * PAGE
+        continue
+      }
       const index = Math.floor(at / PAGE)
       const stop = Math.min(end, (index + 1) * PAGE)
       const whole = at % PAGE === 0 && (stop - at === PAGE || stop === this.size)

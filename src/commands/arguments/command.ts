@@ -1,4 +1,5 @@
 import type { Option } from './options.js'
+import type { Takes } from './takes.js'
 
 /** A command as the table describes it. `run` lives in the command's own file, loaded only when called. */
 export interface Command<O extends Options = Options> {
@@ -12,6 +13,8 @@ export interface Command<O extends Options = Options> {
   readonly examples: readonly Example[]
   /** Only where there is more to say than 0 and 1. */
   readonly exitCodes?: readonly (readonly [code: number, meaning: string])[]
+  /** The exit code of whatever goes wrong, where 1 has a meaning of its own. */
+  readonly failure?: number
 }
 
 export type Options = Readonly<Record<string, Option>>
@@ -19,8 +22,12 @@ export type Options = Readonly<Record<string, Option>>
 export interface Operand {
   readonly name: string
   readonly optional?: boolean
-  /** The last one: all operands that follow are of its kind. */
+  /** There can be several; of one operand only. */
   readonly repeated?: boolean
+  /** May be a number below 0: what begins with "-" and a digit is an operand, and no option. */
+  readonly signed?: boolean
+  /** For completion, where its name does not tell (takes.ts). */
+  readonly takes?: Takes
 }
 
 export interface Example {

@@ -11,6 +11,7 @@ import { suggest } from './suggest.js'
 export function parse<C extends Command>(command: C, args: readonly string[]): Given<C> | null {
   const given = new Parsed(command)
   const rest = [...args]
+  const signed = command.operands.some(operand => operand.signed)
   while (rest.length > 0) {
     const arg = rest.shift()!
     if (arg === '--') {
@@ -18,7 +19,7 @@ export function parse<C extends Command>(command: C, args: readonly string[]): G
     } else if (arg.startsWith('--')) {
       if (arg === '--help') return null
       readLong(given, arg, rest)
-    } else if (arg.startsWith('-') && arg !== '-') {
+    } else if (arg.startsWith('-') && arg !== '-' && !(signed && /^-\d/.test(arg))) {
       if (readShort(given, arg, rest) === 'help') return null
     } else {
       given.operands.push(arg)
@@ -97,16 +98,17 @@ function missingValue(command: Command, option: Option, shown: string): ImageErr
 }
 
 function checkOperands(command: Command, operands: readonly string[]): void {
-  const extra = command.operands.at(-1)?.repeated ? undefined : operands[command.operands.length]
+  const expected = command.operands
+  const repeated = expected.findIndex(operand => operand.repeated)
+  const extra = repeated === -1 ? operands[expected.length] : undefined
   if (extra !== undefined) throw usageError(command, `unexpected argument '${extra}': ${seeHelp(command)}`)
-  const missing = command.operands.find((operand, at) => !operand.optional && operands[at] === undefined)
+  const missing = expected.find((operand, at) => !operand.optional && operands[at] === undefined)
   if (missing !== undefined) throw usageError(command, `${missing.name} is missing: ${seeHelp(command)}`)
   const empty = operands.indexOf('')
-  if (empty !== -1)
-    throw usageError(
-      command,
-      `${(command.operands[empty] ?? command.operands.at(-1)!).name} must not be empty: ${seeHelp(command)}`,
-    )
+  if (empty === -1) return
+  const more =
+    repeated === -1 ? 0 : Math.max(0, Math.min(empty - repeated, operands.length - expected.length))
+  throw usageError(command, `${expected[empty - more]!.name} must not be empty: ${seeHelp(command)}`)
 }
 
 export function usageError(command: Command, what: string): ImageError {

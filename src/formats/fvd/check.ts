@@ -9,6 +9,7 @@ import { countLeaks, cutTail, giveBack } from './check-leaks.js'
 import { dropProfile, extend, saveMended } from './check-repair.js'
 import { countFragmented, mendTable, Room } from './check-table.js'
 import { type FvdHeader, readHeader } from './header.js'
+import { settleHeader } from './header-switch.js'
 import { loadBitmap, loadTable } from './load.js'
 import { memoryOf, wipeJournal } from './recover.js'
 import { replay } from './replay.js'
@@ -113,6 +114,7 @@ class Subject {
 
   /** Brings to the files what is in memory. False when a file could not be made long enough; nothing was done then. */
   save({ needsExtension, dropsProfile: drops }: Found): boolean {
+    settleHeader(this.file)
     if (needsExtension) {
       this.attempt('the end of the file', () => extend(this.state))
       if (this.findings.errors > 0) return false

@@ -3,6 +3,7 @@ import { IoBuffer } from '../../libc/io-buffer.js'
 import type { StorageFile } from '../../storage/storage-file.js'
 import type { BackingReference } from '../format.js'
 import type { Shape } from './geometry.js'
+import { IN_CHANGE, readSwitch } from './header-switch.js'
 import {
   decodeHeader,
   ENTRY_LENGTH,
@@ -75,6 +76,7 @@ export function readRawHeader(file: StorageFile): RawHeader {
   }
   const raw = decodeHeader(buffer.view)
   if (raw.magic !== MAGIC) throw damaged(file, 'the file does not start with the magic of FVD')
+  if (raw.version === IN_CHANGE) return readSwitch(file, raw)
   if (raw.version !== VERSION) {
     throw new ImageError(
       'FORMAT_UNSUPPORTED',

@@ -2,12 +2,14 @@ import { errnoOf, ImageError } from '../../errors.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
 import * as atomics from '../../shared/atomics.js'
 import type { StorageFile } from '../../storage/storage-file.js'
+import { tracer } from '../../trace.js'
 import type { FormatDriver } from '../driver.js'
 import type { ImageFacts, InspectedImage, OpenedImage, OpenOptions } from '../format.js'
 import { Checkpoint } from './checkpoint.js'
 import { copySettingsOf, refuseUnknownWriteBase } from './copy-settings.js'
 import { FvdDriver } from './driver.js'
 import { type FvdHeader, readHeader, writeCleanShutdown } from './header.js'
+import { settleHeader } from './header-switch.js'
 import { FIELD_NAMES, SECTOR } from './layout.js'
 import { loadBitmap, loadTable } from './load.js'
 import { profileOf } from './profile.js'
@@ -17,6 +19,8 @@ import { describeState, type FvdDescription, FvdState, Word } from './state.js'
 import { INVALID, type Survey, survey } from './survey.js'
 import { usedPieces } from './used-pieces.js'
 import { WritableFvdDriver } from './writable-driver.js'
+
+const log = tracer('fvd')
 
 /**
  * Opening, and recovery. Table and bitmap are read to memory, and the journal of an image that was not closed cleanly is
@@ -113,6 +117,7 @@ function recoverInMemory(state: FvdState, refuse: Refuse): void {
     return
   }
   const faults = replay(file, state, memoryOf(state))
+  log('%s: was not closed cleanly; its journal was replayed, with %d faults', file.path, faults.length)
   if (faults.length > 0) refuse(faults[0]!, CHECK)
 }
 
@@ -132,6 +137,7 @@ function judgeTable(state: FvdState, refuse: Refuse): Survey {
 
 function begin(state: FvdState, cleanShutdown: boolean, found: Survey): void {
   const { control, file, geometry } = state
+  settleHeader(file)
   if (!geometry.compact) extendFlat(state)
   else {
     atomics.store(control, Word.next, found.next)

@@ -4,6 +4,7 @@ import { IoBuffer } from '../../libc/io-buffer.js'
 import type { StorageFile } from '../../storage/storage-file.js'
 import type { ProfileEntry, ProfileStore } from '../profile.js'
 import type { FvdHeader } from './header.js'
+import { settleHeader } from './header-switch.js'
 import { FIELDS } from './layout.js'
 import { PROFILE_ENTRY, profileFault, profileRoom, roomFault } from './profile-area.js'
 
@@ -73,6 +74,7 @@ class FvdProfile implements ProfileStore {
       writeU64(buffer.view, index * PROFILE_ENTRY, offset)
       buffer.view.setUint32(index * PROFILE_ENTRY + 8, length, true)
     }
+    settleHeader(file)
     this.writeCount(0)
     if (units.length === 0) return
     file.write(buffer, 0, buffer.length, header.raw.prefetch_profile_offset)

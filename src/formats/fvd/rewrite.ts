@@ -59,14 +59,14 @@ function withStopgaps(header: IoBuffer, groups: readonly Group[]): IoBuffer {
   return copy
 }
 
-function copyOf(header: IoBuffer): IoBuffer {
+export function copyOf(header: IoBuffer): IoBuffer {
   const copy = new IoBuffer(header.length)
   copy.copyFrom(header, 0, header.length, 0)
   return copy
 }
 
 /** In [start, end), bytes. */
-function sectorsThatDiffer(a: IoBuffer, b: IoBuffer, start: number, end: number): number[] {
+export function sectorsThatDiffer(a: IoBuffer, b: IoBuffer, start: number, end: number): number[] {
   const sectors: number[] = []
   for (let at = start; at < end; at++) {
     const sector = Math.floor(at / SECTOR)

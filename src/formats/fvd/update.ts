@@ -5,6 +5,7 @@ import type { HeaderField, UpdatableHeader } from '../format.js'
 import { contradiction } from './contradictions.js'
 import { Geometry } from './geometry.js'
 import { type FvdHeader, readHeader, readRawHeader } from './header.js'
+import { settleHeader } from './header-switch.js'
 import { FIELD_NAMES, type FieldName, HEADER_END, type RawHeader } from './layout.js'
 import { loadBitmap, loadTable } from './load.js'
 import { replay } from './replay.js'
@@ -94,9 +95,11 @@ export function update(file: StorageFile, changes: ReadonlyMap<string, string>):
   const fault = contradiction(after, names) ?? profileFault(before, after)
   if (fault !== null) throw refuse(file.path, fault)
   const trial = new PatchedFile(file, HEADER_END)
+  settleHeader(trial)
   rewriteHeader(trial, values)
   const header = readHeader(trial)
   if (before.clean_shutdown === 0 && after.clean_shutdown === 1) mustHaveNothingToReplay(file, header)
+  settleHeader(file)
   rewriteHeader(file, values)
 }
 

@@ -33,6 +33,7 @@ export const MAGIC = 0x00444551
 
 export const FEATURES_AT = 16
 export const AUTOCLEAR_FEATURES_AT = 32
+export const IMAGE_SIZE_AT = 48
 /** Offset and length of the backing file's name. */
 export const BACKING_NAME_AT = 56
 

@@ -15,7 +15,7 @@ import { WritableQedDriver } from './writable-driver.js'
 /** @see Format.open */
 export function open(
   file: StorageFile,
-  options: Pick<OpenOptions, 'writable' | 'metadataCache'>,
+  options: Pick<OpenOptions, 'writable' | 'metadataCache' | 'size'>,
 ): OpenedImage {
   if (options.writable && !file.writable) {
     throw new ImageError(
@@ -23,7 +23,8 @@ export function open(
       `${file.path}: the file is open for reading only; open the image read-only`,
     )
   }
-  const header = readHeader(file)
+  const found = readHeader(file)
+  const header = options.size === undefined ? found : { ...found, imageSize: options.size }
   const facts = describeHeader(header, header.needCheck && !options.writable)
   if (options.writable) recover(file, header)
   const description = describeState(header, header, options.writable, file.size(), options.metadataCache)

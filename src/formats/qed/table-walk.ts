@@ -5,7 +5,7 @@ import { ENTRY_LENGTH, SECTOR } from './layout.js'
 /** Bytes of a table that are in memory at a time; tables are up to 1 GiB. */
 const PIECE = 256 * 1024
 
-/** Looks at the entry at byte `at` of `view`, which is not zero; true when it set it to zero in there. */
+/** Looks at the entry at byte `at` of `view`, which is not zero; true when it changed it in there. */
 export type EntryVisitor = (view: DataView, at: number, index: number) => boolean
 
 /** Walks tables piece by piece, over holes without reading them, and writes back the sectors that a visitor changed. */
