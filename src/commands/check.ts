@@ -4,6 +4,7 @@ import type { CheckReport } from '../formats/format.js'
 import type { Given } from './arguments/command.js'
 import { print, printJson } from './display/output.js'
 import { oneLine, reportError } from './display/report.js'
+import { namingUsers } from './file-users.js'
 import type { check } from './table/check.js'
 
 /** Exit codes of `qemu-img check`. */
@@ -13,12 +14,9 @@ export async function run({ values, operands }: Given<typeof check>): Promise<nu
   const [path = ''] = operands
   const { format, forceShare, allowDevices } = values
   const repair = values.repair ?? 'none'
-  const first = checkImage(path, {
-    format,
-    repair,
-    allowDevices,
-    forceShare: forceShare && repair === 'none',
-  })
+  const first = namingUsers([path], () =>
+    checkImage(path, { format, repair, allowDevices, forceShare: forceShare && repair === 'none' }),
+  )
   if (first.report === null) {
     reportError(new ImageError('INVALID', `${path}: the format ${first.format} has no metadata to check`))
     return Exit.noCheck

@@ -1,9 +1,10 @@
 import { ImageError } from '../errors.js'
-import type { CopySettings, WriteBase } from '../formats/copy-settings.js'
+import type { CopySettings } from '../formats/copy-settings.js'
 import { isWritable, type WritableDriver } from '../formats/driver.js'
 import type { BackingReference, Format, OpenedImage } from '../formats/format.js'
 import { RangeLock } from '../shared/range-lock.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
+import { tracer } from '../trace.js'
 import { BaseWriter, type BaseWriterDescription } from './base-writer.js'
 import { Committer } from './committer.js'
 import { type Companion, ImageCompanion, PlainCompanion } from './companion.js'
@@ -13,7 +14,9 @@ import { Disk } from './disk.js'
 import { DEPTH_LIMIT, type OpenGate } from './gate.js'
 import type { Layer } from './layer.js'
 import { formatOfBacking, formatOfData } from './probe.js'
-import { mustTakeWrites } from './write-base.js'
+import { type BaseUse, mustTakeWrites } from './write-base.js'
+
+const log = tracer('disk')
 
 /** One image of a chain. */
 export interface Member {
@@ -41,7 +44,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
  */
 export class Chain {
   readonly members: Member[] = []
-  private writeBase: WriteBase = 'no'
+  private baseUse: BaseUse = 'no'
 
   /** `above`: images that lead here, for the limit of the depth; `writable`: beginWriting() will be called. */
   constructor(
@@ -51,37 +54,40 @@ export class Chain {
   ) {}
 
   /**
-   * Takes over `file`, and opens it and its bases; `chooseWriteBase` says, when the image is known, whether its base is
+   * Takes over `file`, and opens it and its bases; `chooseBaseUse` says, when the image is known, whether its base is
    * to be written, too. Throws ImageError; what was opened is closed by drop().
    */
   open(
     file: StorageFile,
     choose: () => Format,
-    chooseWriteBase: (top: OpenedImage) => WriteBase = () => 'no',
+    chooseBaseUse: (top: OpenedImage) => BaseUse = () => 'no',
   ): void {
     const { gate } = this.context
     const top = this.add(file, choose)
-    this.writeBase = chooseWriteBase(top.opened)
+    this.baseUse = chooseBaseUse(top.opened)
     for (let last = top; last.opened.backing !== null; ) {
       const { name, format } = last.opened.backing
       const above = last
-      const writable = above === top && this.writeBase !== 'no'
+      const writable = above === top && this.baseUse !== 'no'
       const base = gate.openBacking(name, above.file.path, this.remaining, writable)
       last = this.add(base.file, () => formatOfBacking(base.file, format))
       if (this.writable && above === top) mustCover(above, last)
-      if (writable) mustTakeWrites(last, top.opened, this.writeBase)
+      if (writable) mustTakeWrites(last, top.opened, this.baseUse)
     }
   }
 
-  beginWriting(): void {
+  /** `size`: as a larger disk, see OpenOptions.size. */
+  beginWriting(size?: number): void {
+    if (log.enabled) log('%s: begins to be written', this.members[0]!.file.path)
     const [top, base] = this.members as [Mutable<Member>, Mutable<Member>]
-    if (this.writeBase === 'no') {
-      this.beginWritingTo(top)
+    if (this.baseUse === 'no') {
+      this.beginWritingTo(top, size)
       return
     }
     this.beginWritingTo(base)
     try {
-      this.beginWritingTo(top)
+      // A base can take what the image has of an image that is only read.
+      if (top.file.writable) this.beginWritingTo(top)
     } catch (error) {
       // It was marked as open, and nothing was written to it.
       if (isWritable(base.opened.driver)) base.opened.driver.finish()
@@ -89,12 +95,16 @@ export class Chain {
     }
   }
 
-  private beginWritingTo(member: Mutable<Member>): void {
+  private beginWritingTo(member: Mutable<Member>, size?: number): void {
     const companion = (): StorageFile => {
       member.companion!.beginWriting()
       return member.companion!.file
     }
-    member.opened = member.format.open(member.file, { ...this.openOptions(true), companion })
+    member.opened = member.format.open(member.file, {
+      ...this.openOptions(true),
+      ...(size !== undefined && { size }),
+      companion,
+    })
   }
 
   /** The disk that the chain shows, as it was opened last. */
@@ -107,7 +117,12 @@ export class Chain {
     })
   }
 
-  private layers(): Layer[] {
+  /** The disk that the base shows by itself; only when it is written. */
+  baseDisk(): Disk {
+    return new Disk(this.layers().slice(1), this.describe(1, true))
+  }
+
+  layers(): Layer[] {
     return this.members.map(({ file, opened, companion }) => ({
       file,
       driver: opened.driver,
@@ -135,10 +150,11 @@ export class Chain {
   }
 
   private describeBaseWriter(): BaseWriterDescription | null {
-    if (this.writeBase === 'no') return null
+    const use = this.baseUse
+    if (use === 'no' || use === 'commit') return null
     const [image, base] = this.members.map(({ opened }) => opened.driver)
     const size = Math.min(image!.size, base!.size, (image as WritableDriver).absentEnd)
-    return BaseWriter.describe(this.writeBase, size, this.describe(1, true))
+    return BaseWriter.describe(use, size, this.describe(1, true))
   }
 
   /** The bases are not needed any more, and may be deleted; threads that still look at them get errors. */
@@ -184,6 +200,7 @@ export class Chain {
         return member.companion.file
       },
     })
+    if (log.enabled) log('%s: opened for reading, as %s', file.path, member.format.name)
     return member
   }
 

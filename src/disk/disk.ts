@@ -6,7 +6,7 @@ import { BaseReads } from './base-reads.js'
 import { BaseWriter } from './base-writer.js'
 import { Committer } from './committer.js'
 import { CopyPath } from './copy-path.js'
-import { Copying } from './copying.js'
+import { Copying, Sum } from './copying.js'
 import type { DiskDescription } from './descriptions.js'
 import { type Extent, ExtentWalk } from './extents.js'
 import { FetchPath } from './fetch-path.js'
@@ -44,7 +44,7 @@ export class Disk {
     this.size = driver.size
     this.writable = description.writable
     this.reads = new ReadPath(layers)
-    this.extents = new ExtentWalk(layers)
+    this.extents = new ExtentWalk(layers, !this.writable)
     this.top = this.writable && isWritable(driver) ? driver : null
     const copying = description.copying && new Copying(description.copying)
     const base = new BaseReads(this.reads, copying)
@@ -93,10 +93,29 @@ export class Disk {
     this.committer!.markWritten()
   }
 
+  /**
+   * What is absent of these whole grains of the image reads as zeros from now on, whatever its base has; durable like a
+   * write. Not where writes go to the base, too.
+   */
+  hideBase(offset: number, length: number): void {
+    this.checkRange(offset, length)
+    if (this.writes === null || this.baseWriter !== null)
+      throw new TypeError(`${this.path}: is not open for this`)
+    this.writes.copyUpZeros(offset, length, Sum.written)
+    this.committer!.markWritten()
+  }
+
   /** Returns when everything written before the call is durable. Nothing to do on a read-only disk. */
   flush(): void {
     this.committer?.commit()
     this.baseWriter?.flush()
+  }
+
+  /** A hint: a flush of much will come, and what was written may begin to go to the medium. */
+  beginFlush(): void {
+    const { file, companion } = this.layers[0]
+    file.beginSync?.()
+    companion?.beginSync?.()
   }
 
   /** The last flush; the image is left as cleanly closed. No thread may use the disk afterwards. */
@@ -120,6 +139,11 @@ export class Disk {
   }
 
   /** Completed flushes since the image was opened. */
+  /** Seconds that commits took, all together. */
+  get commitSeconds(): number {
+    return this.committer?.commitSeconds ?? 0
+  }
+
   get commits(): number {
     return this.committer?.commits ?? 0
   }

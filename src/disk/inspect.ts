@@ -20,10 +20,15 @@ export function inspectImage(
   try {
     if (!forceShare) host.lock(file)
     const chosen = formatOfNamed(file, format)
-    return describeImage(file, chosen.name, chosen.inspect?.(file) ?? openForFacts(file, chosen))
+    return describeImage(file, chosen.name, factsOf(file, chosen))
   } finally {
     file.close()
   }
+}
+
+/** What the header of an open file says. Throws as Format.open does. */
+export function factsOf(file: StorageFile, format: Format): InspectedImage {
+  return format.inspect?.(file) ?? openForFacts(file, format)
 }
 
 /** No guest data is looked up: the least that a driver takes will do. */

@@ -1,6 +1,6 @@
 import { ImageError } from '../errors.js'
 import { type Format, PROBE_LENGTH } from '../formats/format.js'
-import { formatByName, formatNames, probeFormat, probeOwnFormat } from '../formats/registry.js'
+import { formatByName, formatNames, isForeign, probeFormat, probeOwnFormat } from '../formats/registry.js'
 import { IoBuffer } from '../libc/io-buffer.js'
 import type { StorageFile } from '../storage/storage-file.js'
 
@@ -37,6 +37,26 @@ export function formatOfData(file: StorageFile, recorded: string | null, imagePa
     'REFUSED',
     `${imagePath}: the data file ${file.path} looks like a ${probed.name} image, and its format is not recorded; say what it is with "rawmount update ${imagePath} data_file_fmt=raw" or =${probed.name}`,
   )
+}
+
+/** The format of a file that is to become a base: by its magic, and raw only when that was said. */
+export function formatOfNewBase(file: StorageFile, asked: string | null): Format {
+  if (asked !== null) return formatByName(asked)
+  const format = probeFormat(head(file), file.path)
+  if (format !== null) return format
+  throw new ImageError(
+    'FORMAT_UNKNOWN',
+    `${file.path}: carries no magic of a known format; if this base is a raw disk, say so with -F raw`,
+  )
+}
+
+/** Whether the file opens in the same way with its format recorded and without. */
+export function isProbedAs(file: StorageFile, recorded: string | null): boolean {
+  if (recorded === null) return true
+  const bytes = head(file)
+  const format = probeOwnFormat(bytes)
+  if (format !== null) return format.name === recorded
+  return recorded === 'raw' && !isForeign(bytes)
 }
 
 function head(file: StorageFile): Uint8Array {

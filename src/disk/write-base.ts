@@ -8,6 +8,9 @@ import type { CopyRequest } from './copying.js'
 
 const SECTOR = 512
 
+/** What the base is opened for, besides being read: to get what is written to the image, or what the image has. */
+export type BaseUse = WriteBase | 'commit'
+
 /** How writes to an image change its base, by what was asked for and what its header says. Throws ImageError INVALID. */
 export function writeBaseOf(path: string, opened: OpenedImage, request: CopyRequest | null): WriteBase {
   if (request === null) return 'no'
@@ -36,17 +39,23 @@ export function writeBaseOf(path: string, opened: OpenedImage, request: CopyRequ
 }
 
 /** A base that writes cannot go to is refused. */
-export function mustTakeWrites({ file, format, opened }: Member, image: OpenedImage, mode: WriteBase): void {
+export function mustTakeWrites({ file, format, opened }: Member, image: OpenedImage, use: BaseUse): void {
   const { size } = opened.driver
-  // A sector of which the base has a part could be torn by a crash.
-  const cutsSector = size < image.driver.size && size % SECTOR !== 0
+  const isCommit = use === 'commit'
+  // A sector of which the base has a part could be torn by a crash. A commit makes the base longer first.
+  const cutsSector = !isCommit && size < image.driver.size && size % SECTOR !== 0
   if (file.writable && format.create !== undefined && !cutsSector) return
+  const what = isCommit ? 'nothing can be committed' : 'writes cannot go'
+  const which = isCommit ? 'to this base' : `to this base (${use})`
+  const instead = isCommit
+    ? 'copy the disk to a new image instead, with "rawmount convert"'
+    : 'say --write-base=no'
   const why = !file.writable
-    ? 'it is only read; say --write-base=no'
+    ? `it is only read; ${instead}`
     : format.create === undefined
-      ? `images of the format ${format.name} are only read; say --write-base=no`
-      : `it ends within a sector; make it longer with "truncate -s ${roundUp(size, SECTOR)}", or say --write-base=no`
-  throw new ImageError('INVALID', `${file.path}: writes cannot go to this base (${mode}), as ${why}`)
+      ? `images of the format ${format.name} are only read; ${instead}`
+      : `it ends within a sector; make it longer with "truncate -s ${roundUp(size, SECTOR)}", or ${instead}`
+  throw new ImageError('INVALID', `${file.path}: ${what} ${which}, as ${why}`)
 }
 
 /**

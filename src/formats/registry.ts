@@ -39,16 +39,25 @@ export function probeOwnFormat(head: Uint8Array): Format | null {
   return FORMATS.find(format => format.probe(head)) ?? null
 }
 
+/** Whether `head` carries a magic of a format that is not opened here. */
+export function isForeign(head: Uint8Array): boolean {
+  return foreignFormat(head) !== undefined
+}
+
 /** The format whose magic `head` carries; null when none does. Throws for magics of formats not opened here. */
 export function probeFormat(head: Uint8Array, path: string): Format | null {
   const format = probeOwnFormat(head)
   if (format !== null) return format
-  const foreign = FOREIGN.find(
-    ({ at, magic }) => Buffer.from(head).toString('latin1', at, at + magic.length) === magic,
-  )
+  const foreign = foreignFormat(head)
   if (foreign === undefined) return null
   throw new ImageError(
     'FORMAT_UNSUPPORTED',
     `${path}: is a ${foreign.name} image, which rawmount does not open; convert it with qemu-img, or pass --format raw to see the file itself`,
+  )
+}
+
+function foreignFormat(head: Uint8Array) {
+  return FOREIGN.find(
+    ({ at, magic }) => Buffer.from(head).toString('latin1', at, at + magic.length) === magic,
   )
 }

@@ -11,15 +11,15 @@ test('an image that is mounted cannot be mounted or checked for repair again', a
   const image = await work.create('disk.qed', '16M')
   const mounted = await work.mount(image)
   const other = await work.directory('other')
-  for (const args of [
-    ['mount', image, other],
-    ['mount', '-r', image, other],
-    ['check', '-r', 'all', image],
-  ]) {
+  for (const [said, ...args] of [
+    ['another program', 'mount', image, other],
+    ['another program', 'mount', '-r', image, other],
+    ['is in use by process', 'check', '-r', 'all', image],
+  ] as const) {
     const outcome = await work.rawmount(...args)
     t.is(outcome.code, 1, args.join(' '))
     t.regex(outcome.stderr, /^rawmount: [^\n]+\n$/)
-    t.true(outcome.stderr.includes(image) && outcome.stderr.includes('another program'), outcome.stderr)
+    t.true(outcome.stderr.includes(image) && outcome.stderr.includes(said), outcome.stderr)
   }
   await mounted.unmount()
   const again = await work.mountAt('other', image)

@@ -1,7 +1,7 @@
 import { command } from '../arguments/command.js'
-import { choice, flag } from '../arguments/options.js'
+import { flag } from '../arguments/options.js'
 import { size } from '../arguments/size-option.js'
-import { allowDevices, backing, format } from './shared.js'
+import { allowDevices, backing, format, noProgress, progress } from './shared.js'
 
 export const prefetch = command({
   name: 'prefetch',
@@ -21,16 +21,10 @@ export const prefetch = command({
     ),
     detach: flag('detach', 'at the end, take the name of the base from the header of a QED image'),
     format: format('the format of IMAGE; found by its magic when left out'),
-    output: choice(
-      'output',
-      'HOW',
-      ['human', 'json'],
-      'human',
-      'a bar on a terminal, or a JSON object a line, each second and at the end',
-    ),
+    output: progress,
     backing,
     allowDevices,
-    quiet: flag('q,quiet', 'no bar, and say nothing when all is well'),
+    quiet: noProgress,
   },
   examples: [
     { line: 'rawmount prefetch --rate 50M vm.fvd', what: 'and leave the network to others, too' },

@@ -25,3 +25,13 @@ export const allowDevices = flag(
   'allow-devices',
   'let the names in headers lead to block devices, too, such as a logical volume that has the data of an FVD image',
 )
+
+/** Of commands that take their time. */
+export const progress = choice(
+  'output',
+  'HOW',
+  ['human', 'json'],
+  'human',
+  'a bar on a terminal, or a JSON object a line, each second and at the end',
+)
+export const noProgress = flag('q,quiet', 'no bar, and say nothing when all is well')
