@@ -2,12 +2,12 @@ import { statSync } from 'node:fs'
 import { createImage } from '../disk/create.js'
 import { openImage } from '../disk/open.js'
 import { ImageError } from '../errors.js'
-import type { Format } from '../formats/format.js'
 import { formatByName } from '../formats/registry.js'
 import { parseSize } from '../sizes.js'
 import { hideCredentials, isUrl } from '../storage/http/url.js'
 import { backingPath } from './arguments/backing-path.js'
 import type { Given } from './arguments/command.js'
+import { formatOptions, optionsOf } from './arguments/format-options.js'
 import { usageError } from './arguments/parse.js'
 import { readSize } from './arguments/size-option.js'
 import { print } from './display/output.js'
@@ -23,7 +23,7 @@ export async function run({ values, operands }: Given<typeof create>): Promise<n
     await print(optionsOf(format))
     return 0
   }
-  const options = optionValues(values)
+  const options = formatOptions(create, values.options)
   const size = sizeText === undefined ? null : readSize(sizeText, `${path}: SIZE`)
   const backing = backingOf(values)
   if (values.force && values.base !== null && !values.unchecked)
@@ -43,16 +43,6 @@ export async function run({ values, operands }: Given<typeof create>): Promise<n
     warn(`${path}: QEMU does not open images with table_size=1, though the format allows it`)
   }
   return 0
-}
-
-function optionValues({ options }: Values): Map<string, string> {
-  const given = new Map<string, string>()
-  for (const [key, value] of options) {
-    if (value === null || value === '')
-      throw usageError(create, `option '-o ${key}' needs a value: ${key}=VALUE`)
-    given.set(key, value)
-  }
-  return given
 }
 
 function backingOf({ base, baseFormat, unchecked }: Values): { name: string; format: string | null } | null {
@@ -110,15 +100,4 @@ function formatting(path: string, size: number, { format, base, baseFormat, opti
 function inBytes(key: string, value: string): string {
   const isSize = /_(size|unit|data|prefetch)$/.test(key) && /^\d[\d.]*[KMGTP]?$/i.test(value)
   return isSize ? `${parseSize(value)}` : value
-}
-
-function optionsOf({ name, createOptions }: Format): string {
-  const options = Object.entries(createOptions)
-  if (options.length === 0) return `The format ${name} has no options.\n`
-  const width = Math.max(...options.map(([key]) => key.length))
-  return [
-    `Options of the format ${name}:`,
-    ...options.map(([key, what]) => `  ${key.padEnd(width)}  ${what}`),
-    '',
-  ].join('\n')
 }

@@ -1,9 +1,12 @@
 import { ImageError } from '../errors.js'
 import { describeErrno, SystemError } from '../libc/errno.js'
+import { hideCredentials, isUrl } from '../storage/http/url.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 
 /** Makes a file, or opens the one that is there. Throws ImageError. */
 export function createFile(path: string, overwrite: boolean, host: StorageHost): StorageFile {
+  if (isUrl(path))
+    throw new ImageError('INVALID', `${hideCredentials(path)}: lies on a web server; name a file here`)
   try {
     return host.create(path, overwrite)
   } catch (error) {

@@ -69,7 +69,7 @@ export function createImage(path: string, settings: CreateImageOptions): number 
 /** Bytes, for backing and data files: they are hardly looked into. */
 const METADATA_CACHE = 4 << 20
 
-function creatable(path: string, name: string, options: ReadonlyMap<string, string>): Format {
+export function creatable(path: string, name: string, options: ReadonlyMap<string, string>): Format {
   const format = formatByName(name)
   if (format.create === undefined) {
     throw new ImageError(
@@ -108,7 +108,7 @@ function openBase(path: string, { name, format }: BackingReference, gate: OpenGa
   chain.open(file, () => formatOfNamed(file, format))
 }
 
-function sizeFor(path: string, format: Format, asked: number | null): number {
+export function sizeFor(path: string, format: Format, asked: number | null): number {
   if (asked === null)
     throw new ImageError('INVALID', `${path}: a size is needed, as there is no backing file to take it from`)
   // A disk has whole sectors; a raw base need not, and shows zeros in the rest of its last one.

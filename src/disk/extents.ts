@@ -1,4 +1,5 @@
 import { Mapping, Where } from '../formats/driver.js'
+import type { StorageFile } from '../storage/storage-file.js'
 import type { Layer } from './layer.js'
 import { shrunk } from './read-path.js'
 
@@ -23,8 +24,19 @@ export class Extent {
 /** Walks the whole chain, metadata only: no guest byte is read. One object per thread. */
 export class ExtentWalk {
   private readonly run = new Mapping()
+  /** The last stretch of data that was looked up, where `remembers`: finding its end can take a walk over all its pages. */
+  private known: StorageFile | null = null
+  private knownStart = 0
+  private knownEnd = 0
 
-  constructor(private readonly layers: readonly Layer[]) {}
+  /**
+   * `remembers`: for files that do not change. What has become a hole meanwhile is then still called data for a while, and
+   * never the other way round.
+   */
+  constructor(
+    private readonly layers: readonly Layer[],
+    private readonly remembers = false,
+  ) {}
 
   /**
    * Fills in the extent at `offset`, at most `length` bytes long. Neighbours of one kind are not joined. Data in a
@@ -63,8 +75,17 @@ export class ExtentWalk {
 
   private splitAtHole(out: Extent, length: number): number {
     const file = this.run.file!
+    if (file === this.known && out.fileOffset >= this.knownStart && out.fileOffset < this.knownEnd)
+      return Math.min(length, this.knownEnd - out.fileOffset)
     const dataEnd = file.stretch(out.fileOffset, false)
-    if (dataEnd > out.fileOffset) return Math.min(length, dataEnd - out.fileOffset)
+    if (dataEnd > out.fileOffset) {
+      if (this.remembers) {
+        this.known = file
+        this.knownStart = out.fileOffset
+        this.knownEnd = dataEnd
+      }
+      return Math.min(length, dataEnd - out.fileOffset)
+    }
     out.hole = true
     const holeEnd = file.stretch(out.fileOffset, true)
     // A hole that reaches the end of the file goes on behind it.

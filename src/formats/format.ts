@@ -34,12 +34,34 @@ export interface Format {
    */
   create?(file: StorageFile, options: CreateOptions): void
   /**
+   * How much room a new image with this data takes; present with create(). Throws as create() does for options that
+   * cannot work. `options.companion` is not called.
+   */
+  measure?(path: string, options: CreateOptions, data: BaseContents): Measured
+  /**
    * Changes header fields, all or none of them; absent for formats without fields to change. Throws ImageError INVALID
    * for a field or value that cannot be, and then has not touched the file.
    */
   update?(file: StorageFile, changes: ReadonlyMap<string, string>): void
+  /**
+   * What can be in the base is absent from now on, durably: tables first, then the storage is given back. A power cut in
+   * between leaves an image of which less is absent, so the base must have, durably, what the image shows. The image is
+   * cleanly closed and has a base; `companion`: the file that has its data, if its own has not. Absent where a format
+   * cannot.
+   */
+  empty?(file: StorageFile, companion: StorageFile | null): void
+  /**
+   * Names another backing file in the header, durably; null: none. After a power cut the header names the old one or
+   * the new one; or none, where a format cannot do better, and says so when it is opened. Throws ImageError INVALID or
+   * FORMAT_UNSUPPORTED for an image that cannot have it, and then has not touched the file. Absent where a format cannot.
+   */
+  setBacking?(file: StorageFile, backing: NewBacking | null): void
+  /** Throws what setBacking() would refuse, and changes nothing; present with it. */
+  checkBacking?(file: StorageFile, backing: NewBacking | null): void
   /** The fields that update() can change in this image; present with update(). Throws as it does. */
   updatable?(file: StorageFile): UpdatableHeader
+  /** Gives the disk another size; absent for formats that are only read. */
+  readonly resizing?: Resizing
   /** Names and meaning of the -o options that create() takes. */
   readonly createOptions: Readonly<Record<string, string>>
 }
@@ -57,6 +79,24 @@ export interface OpenOptions {
   companion(reference: BackingReference): StorageFile
   /** A shell command that the header names for making room may be run. */
   readonly allowStorageCommand: boolean
+  /** Bytes: opens for writing as a disk larger than the header says, which stays as it is; see Resizing.opensLarger. */
+  readonly size?: number
+}
+
+export interface Resizing {
+  /** Throws ImageError INVALID, with the next step, for a size (bytes, at least 1) that the image at hand cannot have. */
+  mustFit(file: StorageFile, size: number): void
+  /**
+   * Changes the size; what a larger disk has more reads as zeros, now and after any other change of size. `file` is an
+   * image that was closed cleanly and that mustFit() accepts. Durable when it returns. When it throws, and after a power
+   * cut at any moment, the image has the old size or the new one, is sound, and shows what it did up to there.
+   */
+  resize(file: StorageFile, size: number, options: Pick<OpenOptions, 'companion'>): void
+  /**
+   * open() takes a `size`, and whoever makes the disk larger has to open it so first and zero what shows behind the old
+   * end: there may be clusters, or the base.
+   */
+  readonly opensLarger?: boolean
 }
 
 export interface InspectedImage {
@@ -111,6 +151,14 @@ export interface BackingReference {
   readonly format: string | null
 }
 
+/** A backing file as it will be named. */
+export interface NewBacking extends BackingReference {
+  /** Bytes that it shows, as far as the image uses them; null: nobody looked. */
+  readonly size: number | null
+  /** Of this one and of the one before it, the first bytes tell the same format as the header does. */
+  readonly isProbeSafe: boolean
+}
+
 export interface ImageFacts {
   /** Bytes; absent for formats without clusters. */
   readonly clusterSize?: number
@@ -153,6 +201,14 @@ export interface CreateOptions {
   readonly options: ReadonlyMap<string, string>
   /** Makes the file that is to have the data of the image, named relative to it; closed by who asked for the image. */
   companion(reference: BackingReference): StorageFile
+}
+
+/** Lengths of files in bytes, as `qemu-img measure` tells them: what a block device must have for the image. */
+export interface Measured {
+  /** With the data that there is. */
+  readonly required: number
+  /** When all of the disk has been written. */
+  readonly fullyAllocated: number
 }
 
 /** A backing file as an image that is made on it needs to know it. */

@@ -175,3 +175,8 @@ test('-o help lists the options of the format', async t => {
   t.regex(await work.rawmounts('create', '-f', 'qed', '-o', 'help', work.join('x')), /^ {2}cluster_size +\w/m)
   t.false(await exists(work.join('x')))
 })
+
+test('a URL is no place for a new image', async t => {
+  const work = await scratch(t)
+  complains(t, await work.rawmount('create', '-f', 'qed', 'http://127.0.0.1:1/a.qed', '1M'), 'web server')
+})

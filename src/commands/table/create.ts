@@ -11,7 +11,10 @@ export const create = command({
   ],
   operands: [{ name: 'FILE' }, { name: 'SIZE', optional: true }],
   options: {
-    format: text('f,format', 'FORMAT', 'raw', 'the format of the image: fvd, qed or raw'),
+    format: {
+      ...text('f,format', 'FORMAT', 'raw', 'the format of the image: fvd, qed or raw'),
+      takes: { words: ['fvd', 'qed', 'raw'] },
+    },
     base: text('b,backing', 'BASE', null, 'the backing file'),
     baseFormat: text('F,backing-format', 'FORMAT', null, 'its format; must be given when it is raw'),
     unchecked: flag('u,unchecked', 'do not open the backing file; SIZE must then be given'),

@@ -1,10 +1,14 @@
 import type { Format } from '../format.js'
 import { check } from './check.js'
 import { CREATE_OPTIONS, create } from './create.js'
+import { empty } from './empty.js'
 import { readHeader } from './header.js'
 import { MAGIC } from './layout.js'
+import { measure } from './measure.js'
 import { attach, inspect, open } from './open.js'
 import { profileOf } from './profile.js'
+import { resizing } from './resize.js'
+import { checkBacking, setBacking } from './set-backing.js'
 import { updatable, update } from './update.js'
 
 /** Fast Virtual Disk: bitmap, chunk table and journal, for images that copy from a base. @see docs/formats/fvd.md */
@@ -19,7 +23,12 @@ export const fvd = {
   attach,
   check,
   create,
+  empty,
+  checkBacking,
+  setBacking,
+  measure,
   update,
   updatable,
+  resizing,
   createOptions: CREATE_OPTIONS,
 } satisfies Format

@@ -29,26 +29,15 @@ export const CREATE_OPTIONS = {
 const DEFAULT_CLUSTER_SIZE = 64 * 1024
 const DEFAULT_TABLE_SIZE = 4
 
+/** For messages. */
+type Named = Pick<StorageFile, 'path'>
+
 type QedCreateOptions = Pick<CreateOptions, 'size' | 'backing' | 'options'>
 
 /** @see Format.create */
 export function create(file: StorageFile, options: QedCreateOptions): void {
-  for (const name of options.options.keys()) {
-    if (!Object.hasOwn(CREATE_OPTIONS, name)) {
-      throw invalid(file, `qed has no option "${name}", only ${Object.keys(CREATE_OPTIONS).join(', ')}`)
-    }
-  }
-  const clusterSize = sizeOption(file, options, 'cluster_size', DEFAULT_CLUSTER_SIZE)
-  if (!isPowerOfTwo(clusterSize) || clusterSize < MIN_CLUSTER_SIZE || clusterSize > MAX_CLUSTER_SIZE) {
-    throw invalid(file, `cluster_size ${clusterSize} is not a power of two from 4K to 64M`)
-  }
-  const tableSize = sizeOption(file, options, 'table_size', DEFAULT_TABLE_SIZE)
-  if (!isPowerOfTwo(tableSize) || tableSize > MAX_TABLE_SIZE) {
-    throw invalid(file, `table_size ${tableSize} is not a power of two from 1 to 16`)
-  }
-  checkSize(file, options.size, clusterSize, tableSize)
-  const name = new TextEncoder().encode(options.backing?.name ?? '')
-  if (options.backing !== null) checkBackingName(file, name)
+  const { clusterSize, tableSize } = planImage(file, options)
+  const name = backingName(options)
 
   // Header and L1 table, all zeros but for the header's fields: one cluster, then the table.
   const header = new IoBuffer(roundToSector(HEADER_LENGTH + name.length))
@@ -72,12 +61,39 @@ export function create(file: StorageFile, options: QedCreateOptions): void {
   file.sync()
 }
 
+/** Throws ImageError INVALID for options that cannot work. */
+export function planImage(
+  file: Named,
+  options: QedCreateOptions,
+): { clusterSize: number; tableSize: number } {
+  for (const name of options.options.keys()) {
+    if (!Object.hasOwn(CREATE_OPTIONS, name)) {
+      throw invalid(file, `qed has no option "${name}", only ${Object.keys(CREATE_OPTIONS).join(', ')}`)
+    }
+  }
+  const clusterSize = sizeOption(file, options, 'cluster_size', DEFAULT_CLUSTER_SIZE)
+  if (!isPowerOfTwo(clusterSize) || clusterSize < MIN_CLUSTER_SIZE || clusterSize > MAX_CLUSTER_SIZE) {
+    throw invalid(file, `cluster_size ${clusterSize} is not a power of two from 4K to 64M`)
+  }
+  const tableSize = sizeOption(file, options, 'table_size', DEFAULT_TABLE_SIZE)
+  if (!isPowerOfTwo(tableSize) || tableSize > MAX_TABLE_SIZE) {
+    throw invalid(file, `table_size ${tableSize} is not a power of two from 1 to 16`)
+  }
+  checkSize(file, options.size, clusterSize, tableSize)
+  if (options.backing !== null) checkBackingName(file, backingName(options))
+  return { clusterSize, tableSize }
+}
+
+function backingName({ backing }: QedCreateOptions): Uint8Array {
+  return new TextEncoder().encode(backing?.name ?? '')
+}
+
 function featuresFor(options: QedCreateOptions): number {
   if (options.backing === null) return 0
   return options.backing.format === 'raw' ? BACKING_FILE | BACKING_FORMAT_NO_PROBE : BACKING_FILE
 }
 
-function sizeOption(file: StorageFile, options: QedCreateOptions, name: string, otherwise: number): number {
+function sizeOption(file: Named, options: QedCreateOptions, name: string, otherwise: number): number {
   const text = options.options.get(name)
   if (text === undefined) return otherwise
   try {
@@ -87,7 +103,7 @@ function sizeOption(file: StorageFile, options: QedCreateOptions, name: string, 
   }
 }
 
-function checkSize(file: StorageFile, size: number, clusterSize: number, tableSize: number): void {
+function checkSize(file: Named, size: number, clusterSize: number, tableSize: number): void {
   if (!Number.isSafeInteger(size) || size < 0) throw invalid(file, `the size ${size} is impossible`)
   if (size % SECTOR !== 0) {
     throw invalid(
@@ -104,7 +120,8 @@ function checkSize(file: StorageFile, size: number, clusterSize: number, tableSi
   }
 }
 
-function checkBackingName(file: StorageFile, name: Uint8Array): void {
+/** Throws ImageError INVALID for a name that the header cannot take. */
+export function checkBackingName(file: Named, name: Uint8Array): void {
   if (name.length === 0) throw invalid(file, 'the backing file name is empty')
   if (name.includes(0)) throw invalid(file, 'the backing file name contains a NUL byte')
   if (name.length > MAX_BACKING_NAME) {
@@ -115,7 +132,7 @@ function checkBackingName(file: StorageFile, name: Uint8Array): void {
   }
 }
 
-function invalid(file: StorageFile, what: string): ImageError {
+function invalid(file: Named, what: string): ImageError {
   return new ImageError('INVALID', `${file.path}: ${what}`)
 }
 

@@ -1,7 +1,8 @@
 import { ImageError } from '../../errors.js'
 import type { StorageFile } from '../../storage/storage-file.js'
-import type { CreateOptions, Format, OpenedImage } from '../format.js'
+import type { CreateOptions, Format, Measured, OpenedImage } from '../format.js'
 import { RawDriver } from './driver.js'
+import { resizing } from './resize.js'
 
 /** A plain disk: the file is the disk. It has no magic, so it is opened only when someone says it is raw. */
 export const raw = {
@@ -25,5 +26,12 @@ export const raw = {
     }
     file.truncate(0)
     file.truncate(size)
+  },
+
+  resizing,
+
+  /** The file is as long as the disk, whatever of it are holes. */
+  measure(_path: string, { size }: Pick<CreateOptions, 'size'>): Measured {
+    return { required: size, fullyAllocated: size }
   },
 } satisfies Format
