@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { ImageError } from '../errors.js'
+import { version } from '../version.js'
 import type { Command, Given } from './arguments/command.js'
 import { parse } from './arguments/parse.js'
 import { suggest } from './arguments/suggest.js'
 import { print } from './display/output.js'
+import { reportError } from './display/report.js'
 import { helpOf, overview } from './manual/help.js'
 import { type CommandName, commandNamed, commandNames } from './table.js'
 
@@ -13,19 +15,30 @@ const ROOMS = {
   mount: () => import('./mount.js'),
   umount: () => import('./umount.js'),
   status: () => import('./status.js'),
+  list: () => import('./list.js'),
+  dashboard: () => import('./dashboard.js'),
   create: () => import('./create.js'),
   prefetch: () => import('./prefetch.js'),
+  commit: () => import('./commit.js'),
+  rebase: () => import('./rebase.js'),
   update: () => import('./update.js'),
+  resize: () => import('./resize.js'),
   info: () => import('./info.js'),
   check: () => import('./check.js'),
   map: () => import('./map.js'),
+  convert: () => import('./convert.js'),
+  compare: () => import('./compare.js'),
+  measure: () => import('./measure.js'),
+  completion: () => import('./completion.js'),
 } as const satisfies Record<CommandName, () => Promise<unknown>>
 
 /** Runs `rawmount ARGS…` and returns its exit code. `calledAs` is the path of the program as it was called. */
 export async function runProgram(args: readonly string[], calledAs: string): Promise<number> {
   const [first, ...rest] = args
-  // As mount(8) calls its helpers, by a link in /sbin.
+  // As mount(8) and umount(8) call their helpers, by links in /sbin.
   if (basename(calledAs).startsWith('mount.')) return runHelper(args, true)
+  if (basename(calledAs).startsWith('umount.'))
+    return (await import('./mount-helpers/umount-helper.js')).run(args)
   if (first === undefined) throw new ImageError('INVALID', "a command is missing: see 'rawmount --help'")
   if (first === '--help' || first === '-h') return show(overview())
   if (first === '--version' || first === '-V') return show(`rawmount ${version()}\n`)
@@ -37,6 +50,16 @@ export async function runProgram(args: readonly string[], calledAs: string): Pro
 }
 
 async function run(command: Command, args: readonly string[]): Promise<number> {
+  try {
+    return await call(command, args)
+  } catch (error) {
+    if (command.failure === undefined) throw error
+    reportError(error)
+    return command.failure
+  }
+}
+
+async function call(command: Command, args: readonly string[]): Promise<number> {
   const given = parse(command, args)
   if (given === null) return show(helpOf(command))
   const room = await ROOMS[command.name as CommandName]()
@@ -70,10 +93,4 @@ function unknownCommand(name: string): ImageError {
 async function show(text: string): Promise<number> {
   await print(text)
   return 0
-}
-
-function version(): string {
-  // dist/src/commands/ and the top of the package are three levels apart.
-  const description = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(description) as { version: string }).version
 }

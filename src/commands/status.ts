@@ -1,6 +1,8 @@
+import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../errors.js'
 import { findMount, type MountEntry } from '../fuse/mount-table.js'
+import { MOUNT_TYPE, resolveMountpoint } from '../fuse/mountpoint.js'
 import { findImageMount } from '../mount/outside/find-image-mount.js'
 import { readStatus } from '../mount/outside/read-status.js'
 import type { Given } from './arguments/command.js'
@@ -17,13 +19,13 @@ const LOOK = 1000
 export async function run({ values, operands }: Given<typeof status>): Promise<number> {
   const [path = ''] = operands
   const { watch, output } = values
-  const mount = findImageMount(path)
+  const place = findStatus(path)
   const screen = watch && output === 'human' && process.stdout.isTTY ? new LiveLines(process.stdout) : null
   const rates = new StatusRates()
-  look(mount, rates)
+  look(place, rates)
   do {
     await sleep(LOOK)
-    const sample = look(mount, rates)
+    const sample = look(place, rates)
     if (sample === null) {
       if (!watch) throw new ImageError('MOUNT', `${path}: was unmounted meanwhile`)
       screen?.leave()
@@ -43,11 +45,25 @@ export async function run({ values, operands }: Given<typeof status>): Promise<n
   return 0
 }
 
+interface StatusPlace {
+  readonly mount: MountEntry
+  /** The mount point, or the folder of an image below it. */
+  readonly path: string
+}
+
+function findStatus(path: string): StatusPlace {
+  const absolute = resolve(path)
+  const above = findMount(resolveMountpoint(dirname(absolute)))
+  if (above?.type === MOUNT_TYPE) return { mount: above, path: join(above.mountpoint, basename(absolute)) }
+  const mount = findImageMount(path)
+  return { mount, path: mount.mountpoint }
+}
+
 /** Null when that mount is there no more. */
-function look({ mountpoint, device }: MountEntry, rates: StatusRates): StatusSample | null {
+function look({ mount: { mountpoint, device }, path }: StatusPlace, rates: StatusRates): StatusSample | null {
   const isThere = () => findMount(mountpoint)?.device === device
   try {
-    return isThere() ? rates.add(performance.now(), readStatus(mountpoint)) : null
+    return isThere() ? rates.add(performance.now(), readStatus(path)) : null
   } catch (error) {
     if (isThere()) throw error
     return null

@@ -8,6 +8,8 @@ import * as atomics from '../shared/atomics.js'
 export interface Channel {
   /** Waits for a request and leaves it at the start of `buffer`. Returns its length, or why no more will come. */
   receive(buffer: IoBuffer): number
+  /** What the request received last came from. */
+  readonly descriptor: number
   /** Answers the request received last. False: nobody waits for the answer any more. Throws when it is refused. */
   send(buffer: IoBuffer, length: number): boolean
 }
@@ -79,6 +81,10 @@ export class DeviceChannel implements Channel {
     this.words = new Int32Array(shared)
     this.turns = turnsOf(index)
     this.current = description.sleeping
+  }
+
+  get descriptor(): number {
+    return this.current
   }
 
   receive(buffer: IoBuffer): number {

@@ -3,11 +3,13 @@ import type { IoBuffer } from '../libc/io-buffer.js'
 /**
  * What a transport serves: the operations of a small file system, all synchronous. A transport calls them with
  * numbers and buffers that live only for the call; a failure is thrown, with the errno in its `errno`.
- * Inode numbers are the file system's own and never change; 1 is the root.
+ * Inode numbers are the file system's own, exact numbers, and never mean another file; 1 is the root.
  */
 export interface FileSystem {
   /** The inode of `name` in directory `parent`; ENOENT. */
   lookup(parent: number, name: string): number
+  /** Whether the name that led to the inode always will. */
+  lasting(inode: number): boolean
   attributes(inode: number, out: Attributes): void
   /** Changes what `change` says (fields that are null stay) and leaves the outcome in `out`. */
   change(inode: number, change: AttributeChange, out: Attributes): void
@@ -29,6 +31,26 @@ export interface FileSystem {
   /** All entries, "." and ".." among them, always in the same order. */
   entries(inode: number): readonly DirectoryEntry[]
   statistics(out: FileSystemStatistics): void
+  /** Whether what was written through the inode may be outdated in pages of others; see takeOutdated(). */
+  outdates(inode: number): boolean
+  /**
+   * The pages to drop before a FSYNC or FLUSH of the inode is answered. When they are dropped droppedOutdated()
+   * must be called, also after a failure.
+   */
+  takeOutdated(inode: number): readonly OutdatedPages[]
+  droppedOutdated(inode: number): void
+  /**
+   * Answers an ioctl(2) that wants data only: leaves them in `out`, returns how many bytes. ENOTTY where there
+   * is none.
+   */
+  control(inode: number, command: number, out: Uint8Array): number
+}
+
+/** A part of an inode that the kernel may have an old version of; bytes. */
+export interface OutdatedPages {
+  readonly inode: number
+  readonly offset: number
+  readonly length: number
 }
 
 export interface DirectoryEntry {
@@ -40,7 +62,9 @@ export interface DirectoryEntry {
 /** "cached": the page cache is kept between opens; "direct": each read and write comes through. */
 export type Caching = 'cached' | 'direct'
 
-/** As in struct stat; times in nanoseconds are split, so that they stay exact. One object per thread, reused. */
+/**
+ * As in struct stat; times in nanoseconds are split, so that they stay exact. One object per thread, reused.
+ */
 export class Attributes {
   inode = 0
   size = 0

@@ -4,12 +4,20 @@ import { ioctl } from '../libc/devices.js'
 import { describeErrno, errno, failed } from '../libc/errno.js'
 import { IoBuffer } from '../libc/io-buffer.js'
 import { lastErrno } from '../libc/library.js'
-import { MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, mount } from '../libc/mounts.js'
+import {
+  MS_NOATIME,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_SYNCHRONOUS,
+  mount,
+} from '../libc/mounts.js'
 import { abortConnection } from './abort.js'
 import type { ChannelDescription } from './channel.js'
 import { fusermountMount } from './fusermount.js'
 import { MAX_REQUEST } from './handshake.js'
-import { findMount } from './mount-table.js'
+import { findMount, type MountEntry } from './mount-table.js'
 import { MOUNT_SUBTYPE, MOUNT_TYPE } from './mountpoint.js'
 import { FUSE_DEV_IOC_CLONE } from './protocol.js'
 import { detach } from './unmount.js'
@@ -19,6 +27,8 @@ const DEVICE = '/dev/fuse'
 export interface MountOptions {
   /** As checkMountpoint returns it. */
   readonly mountpoint: string
+  /** What is mounted is a file, over a file. */
+  readonly isFile?: boolean
   /** Shown as the source of the mount: the image. */
   readonly fsname: string
   readonly readOnly: boolean
@@ -28,12 +38,16 @@ export interface MountOptions {
   readonly extraOptions?: readonly string[]
 }
 
+/** What the kernel does by itself, whatever the file system; fusermount3 and libfuse know the same words. */
+export type MountFlag = 'noexec' | 'noatime' | 'sync'
+
 const FLAGS = new Map([
   ['ro', MS_RDONLY],
   ['nosuid', MS_NOSUID],
   ['nodev', MS_NODEV],
   ['noexec', MS_NOEXEC],
   ['noatime', MS_NOATIME],
+  ['sync', MS_SYNCHRONOUS],
 ])
 
 /**
@@ -42,7 +56,15 @@ const FLAGS = new Map([
  */
 export function mountKernel(options: MountOptions): KernelMount {
   const fd = (process.geteuid!() === 0 ? mountPrivileged(options) : null) ?? mountAsUser(options)
-  const entry = findMount(options.mountpoint)
+  let entry: MountEntry | null
+  try {
+    entry = findMount(options.mountpoint)
+  } catch (error) {
+    // No descriptor is left: closing this one makes room for what the unmount takes.
+    closeSync(fd)
+    detach(options.mountpoint, true)
+    throw error
+  }
   if (entry?.type !== MOUNT_TYPE) {
     closeSync(fd)
     throw new ImageError('MOUNT', `${options.mountpoint}: the mount vanished at once: mount again`)
@@ -58,7 +80,7 @@ function mountPrivileged(options: MountOptions): number | null {
   for (const option of extra) flags |= FLAGS.get(option) ?? 0
   const data = [
     `fd=${fd}`,
-    'rootmode=40000', // S_IFDIR, in octal
+    `rootmode=${options.isFile ? '100000' : '40000'}`, // S_IFREG or S_IFDIR, in octal
     `user_id=${process.getuid!()}`,
     `group_id=${process.getgid!()}`,
     ...sharedOptions(options),
@@ -96,6 +118,13 @@ function openDevice(flags: number): number {
     const code = (cause as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') {
       throw new ImageError('MOUNT', `${DEVICE}: the kernel has no FUSE: try 'modprobe fuse'`, { cause })
+    }
+    if (code === 'EMFILE' || code === 'ENFILE') {
+      throw new ImageError(
+        'MOUNT',
+        `${DEVICE}: too many files are open (${code}): raise the limit ('ulimit -n'), or mount fewer images at once`,
+        { cause },
+      )
     }
     throw new ImageError(
       'MOUNT',

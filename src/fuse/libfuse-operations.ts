@@ -1,12 +1,14 @@
-import debug from 'debug'
 import { errnoOf } from '../errors.js'
 import { errno } from '../libc/errno.js'
 import { IoBuffer } from '../libc/io-buffer.js'
-import { Counter, type Counters } from './counters.js'
+import { hasLog, serving, tell, tracer } from '../trace.js'
+import { Counter, type Counters, isFailure } from './counters.js'
+import { RequestFailures } from './failures.js'
 import { AttributeChange, Attributes, type FileSystem, FileSystemStatistics } from './file-system.js'
+import { Kind } from './latencies.js'
 import { FUSE_ROOT_ID } from './protocol.js'
 
-const log = debug('rawmount:fuse')
+const log = tracer('fuse')
 
 /** The answer to a request: 0, a count of bytes, or a negative errno; then what the request asked for. */
 type Done = (result: number, value?: unknown, more?: unknown) => void
@@ -30,6 +32,9 @@ export class LibfuseOperations {
   private readonly statistics = new FileSystemStatistics()
   private readonly files = new Map<number, OpenFile>()
   private lastFile = 0
+  /** libfuse does not tell the kernel's numbers of requests: these are counted. */
+  private requests = 0
+  private readonly failures = hasLog() ? new RequestFailures(tell) : null
 
   constructor(
     private readonly fs: FileSystem,
@@ -77,7 +82,7 @@ export class LibfuseOperations {
 
   private read(fd: number, buffer: Buffer, length: number, offset: number, done: Done): void {
     this.counters.add(Counter.reads, 1)
-    this.guard(done, () => {
+    this.guard('read', done, () => {
       const { inode, handle } = this.file(fd)
       const got = this.fs.read(inode, handle, wrap(buffer), buffer.byteOffset, length, offset)
       this.counters.add(Counter.bytesRead, got)
@@ -87,7 +92,7 @@ export class LibfuseOperations {
 
   private write(fd: number, buffer: Buffer, length: number, offset: number, done: Done): void {
     this.counters.add(Counter.writes, 1)
-    this.guard(done, () => {
+    this.guard('write', done, () => {
       const { inode, handle } = this.file(fd)
       const put = this.fs.write(inode, handle, wrap(buffer), buffer.byteOffset, length, offset)
       this.counters.add(Counter.bytesWritten, put)
@@ -97,22 +102,30 @@ export class LibfuseOperations {
 
   private other(done: Done, action: () => void): void {
     this.counters.add(Counter.others, 1)
-    this.guard(done, action)
+    this.guard('other', done, action)
   }
 
   private sync(done: Done, action: () => void): void {
     this.counters.add(Counter.syncs, 1)
-    this.guard(done, action)
+    this.guard('sync', done, action)
   }
 
-  private guard(done: Done, action: () => void): void {
+  private guard(kind: keyof typeof Kind, done: Done, action: () => void): void {
+    const arrived = performance.now()
+    serving(++this.requests)
     try {
       action()
+      if (log.enabled) log('%s', kind)
     } catch (error) {
       const code = errnoOf(error)
-      if (code !== errno.ENOENT) this.counters.add(Counter.errors, 1)
-      if (log.enabled) log('libfuse: %O', error)
+      if (isFailure(code)) this.counters.add(Counter.errors, 1)
+      this.failures?.note(kind, error)
+      if (log.enabled) log('%s: %O', kind, error)
       done(-code)
+    } finally {
+      // This thread does other work in between.
+      serving(0)
+      this.counters.took(Kind[kind], performance.now() - arrived)
     }
   }
 
@@ -183,13 +196,33 @@ export class LibfuseOperations {
   private flush(fd: number): number {
     const { inode, handle } = this.file(fd)
     this.fs.flush(inode, handle)
+    this.outdate(inode)
     return 0
   }
 
   private fsync(fd: number): number {
     const { inode, handle } = this.file(fd)
     this.fs.sync(inode, handle)
+    this.outdate(inode)
     return 0
+  }
+
+  /**
+   * libfuse 2 has no call to drop pages, but drops those of a file that is opened when its mtime is another than it was when
+   * it was opened last (auto_cache).
+   */
+  private outdate(written: number): void {
+    if (!this.fs.outdates(written)) return
+    try {
+      const outdated = new Set(this.fs.takeOutdated(written).map(({ inode }) => inode))
+      for (const inode of outdated) {
+        const change = new AttributeChange()
+        change.mtime = 'now'
+        this.fs.change(inode, change, this.attributes)
+      }
+    } finally {
+      this.fs.droppedOutdated(written)
+    }
   }
 
   private release(fd: number): number {

@@ -24,18 +24,28 @@ export function resolveMountpoint(path: string): string {
     if (code === 'ENOENT')
       throw new ImageError('MOUNT', `${path}: no such directory: create it with mkdir`, { cause })
     if (code === 'ENOTDIR')
-      throw new ImageError('MOUNT', `${path}: not a directory: mount on a directory`, { cause })
+      throw new ImageError('MOUNT', `${path}: lies below what is no directory: choose another mount point`, {
+        cause,
+      })
     throw new ImageError('MOUNT', `${path}: cannot be reached (${code}): choose another mount point`, {
       cause,
     })
   }
 }
 
+/** What may be mounted on. */
+export interface Mountpoint {
+  /** As resolveMountpoint returns it. */
+  readonly path: string
+  /** A regular file, over which a single file is mounted; else a directory. */
+  readonly isFile: boolean
+}
+
 /**
- * Refuses what should not be mounted on: no directory, a directory with files in it (unless `nonempty`), the mount
- * point of something else. Returns the path as resolveMountpoint does. Clean a stale mount first.
+ * Refuses what should not be mounted on: neither directory nor regular file, a directory with files in it (unless
+ * `nonempty`), the mount point of something else. Clean a stale mount first.
  */
-export function checkMountpoint(path: string, nonempty = false): string {
+export function checkMountpoint(path: string, nonempty = false): Mountpoint {
   const mountpoint = resolveMountpoint(path)
   const mounted = findMount(mountpoint)
   if (mounted !== null) {
@@ -46,8 +56,12 @@ export function checkMountpoint(path: string, nonempty = false): string {
       { errno: errno.EBUSY },
     )
   }
-  if (!statSync(mountpoint).isDirectory()) {
-    throw new ImageError('MOUNT', `${path}: not a directory: mount on a directory`, { errno: errno.ENOTDIR })
+  const stat = statSync(mountpoint)
+  if (stat.isFile()) return { path: mountpoint, isFile: true }
+  if (!stat.isDirectory()) {
+    throw new ImageError('MOUNT', `${path}: neither a directory nor a regular file: mount on one of these`, {
+      errno: errno.ENOTDIR,
+    })
   }
   if (!nonempty && !isEmpty(mountpoint)) {
     throw new ImageError(
@@ -58,7 +72,7 @@ export function checkMountpoint(path: string, nonempty = false): string {
       },
     )
   }
-  return mountpoint
+  return { path: mountpoint, isFile: false }
 }
 
 /** A directory that may be entered but not listed counts as empty: the mount itself will say whether it may be used. */

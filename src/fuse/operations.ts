@@ -7,11 +7,14 @@ import * as atomics from '../shared/atomics.js'
 import { SessionWord } from './channel.js'
 import { Counter, type Counters } from './counters.js'
 import { AttributeChange, Attributes, type FileSystem, FileSystemStatistics } from './file-system.js'
+import { DEFERRED, DONE, withoutBody } from './outcomes.js'
 import {
   FallocateIn,
   FlushIn,
   FsyncIn,
   InHeader,
+  IoctlIn,
+  IoctlOut,
   LseekIn,
   Opcode,
   OpenFlag,
@@ -28,14 +31,12 @@ import {
   attributesReply,
   directoryReply,
   entryReply,
+  ioctlReply,
   openReply,
   seekReply,
   statisticsReply,
   writeReply,
 } from './reply.js'
-
-/** What perform() returns for a request that gets no answer. */
-export const NO_REPLY = 0
 
 export interface OperationsOptions {
   /** Reads and writes of cached files come through all the same (cache mode "none"). */
@@ -46,8 +47,6 @@ export interface OperationsOptions {
   readonly shared: SharedArrayBuffer
 }
 
-/** Success without a body. */
-const DONE = OutHeader.SIZE
 const decoder = new TextDecoder()
 /** The bits of open flags that say whether one reads or writes. */
 const O_ACCMODE = 3
@@ -72,7 +71,7 @@ export class Operations {
     this.words = new Int32Array(options.shared)
   }
 
-  /** Length of the reply whose body it wrote, a negative errno, or NO_REPLY. Throws what the FileSystem throws. */
+  /** Length of the reply whose body it wrote, a negative errno, NO_REPLY or DEFERRED. Throws what the FileSystem throws. */
   perform(length: number): number {
     const { view } = this.request
     const opcode = view.getUint32(InHeader.opcode, true)
@@ -108,6 +107,8 @@ export class Operations {
         return this.fallocate(inode, length)
       case Opcode.LSEEK:
         return this.seek(inode, length)
+      case Opcode.IOCTL:
+        return this.ioctl(inode, length)
       default:
         return withoutBody(opcode)
     }
@@ -147,7 +148,8 @@ export class Operations {
     if (name.length < 2 || name.indexOf(0) !== name.length - 1) return -errno.EINVAL
     const inode = this.fs.lookup(parent, decoder.decode(name.subarray(0, -1)))
     this.fs.attributes(inode, this.attributes)
-    return entryReply(this.reply, this.attributes, this.fs.caching(inode) === 'cached')
+    const lasting = this.fs.lasting(inode)
+    return entryReply(this.reply, this.attributes, lasting, lasting && this.fs.caching(inode) === 'cached')
   }
 
   private getattr(inode: number): number {
@@ -211,13 +213,13 @@ export class Operations {
   private flush(inode: number, length: number): number {
     if (length < FlushIn.SIZE) return -errno.EINVAL
     this.fs.flush(inode, readU64(this.request.view, FlushIn.handle))
-    return DONE
+    return this.fs.outdates(inode) ? DEFERRED : DONE
   }
 
   private fsync(inode: number, length: number): number {
     if (length < FsyncIn.SIZE) return -errno.EINVAL
     this.fs.sync(inode, readU64(this.request.view, FsyncIn.handle))
-    return DONE
+    return this.fs.outdates(inode) ? DEFERRED : DONE
   }
 
   private readdir(inode: number, length: number): number {
@@ -237,6 +239,15 @@ export class Operations {
     const mode = view.getUint32(FallocateIn.mode, true)
     this.fs.allocate(inode, readU64(view, FallocateIn.handle), mode, offset, range)
     return DONE
+  }
+
+  private ioctl(inode: number, length: number): number {
+    if (length < IoctlIn.SIZE) return -errno.EINVAL
+    const { view } = this.request
+    const room = view.getUint32(IoctlIn.outSize, true)
+    if (room > this.reply.length - IoctlOut.SIZE) return -errno.EINVAL
+    const out = this.reply.bytes.subarray(IoctlOut.SIZE, IoctlOut.SIZE + room)
+    return ioctlReply(this.reply, this.fs.control(inode, view.getUint32(IoctlIn.command, true), out))
   }
 
   /**
@@ -262,38 +273,4 @@ export class Operations {
 
 function writes(flags: number): boolean {
   return (flags & O_ACCMODE) !== constants.O_RDONLY
-}
-
-/** Requests that all get the same short answer. */
-function withoutBody(opcode: number): number {
-  switch (opcode) {
-    case Opcode.FORGET:
-    case Opcode.BATCH_FORGET: // inodes are fixed, nobody counts look-ups
-    case Opcode.INTERRUPT: // no request waits for long
-    case Opcode.NOTIFY_REPLY:
-      return NO_REPLY
-    case Opcode.RELEASEDIR:
-    case Opcode.FSYNCDIR:
-    case Opcode.DESTROY:
-      return DONE
-    case Opcode.CREATE:
-    case Opcode.MKNOD:
-    case Opcode.MKDIR:
-    case Opcode.SYMLINK:
-    case Opcode.LINK:
-    case Opcode.UNLINK:
-    case Opcode.RMDIR:
-    case Opcode.RENAME:
-    case Opcode.RENAME2:
-    case Opcode.TMPFILE:
-      return -errno.EPERM
-    case Opcode.READLINK:
-      return -errno.EINVAL
-    case Opcode.IOCTL:
-      return -errno.ENOTTY
-    default:
-      // The kernel remembers ENOSYS and falls back to what it can do itself: ACCESS, POLL, extended attributes (which
-      // would else be asked for at each write), locks, COPY_FILE_RANGE, STATX, and what is not invented yet.
-      return -errno.ENOSYS
-  }
 }

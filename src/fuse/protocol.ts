@@ -219,6 +219,16 @@ export const FallocateIn = { handle: 40, offset: 48, length: 56, mode: 64, SIZE:
 export const LseekIn = { handle: 40, offset: 48, whence: 56, SIZE: 64 } as const
 export const LseekOut = { offset: 16, SIZE: 24 } as const
 
+/** struct fuse_ioctl_in and _out; data follow both. */
+export const IoctlIn = { handle: 40, flags: 48, command: 52, inSize: 64, outSize: 68, SIZE: 72 } as const
+export const IoctlOut = { result: 16, flags: 20, SIZE: 32 } as const
+
+/** What a message is that answers no request (its unique number is 0); in the place of the error. */
+export const NotifyCode = { INVAL_INODE: 2 } as const
+
+/** struct fuse_notify_inval_inode_out. */
+export const NotifyInvalInode = { inode: 16, offset: 24, length: 32, SIZE: 40 } as const
+
 /** struct fuse_statfs_out. */
 export const StatfsOut = {
   blocks: 16, // u64

@@ -7,6 +7,7 @@ import {
   Dirent,
   DirentType,
   EntryOut,
+  IoctlOut,
   LseekOut,
   OpenOut,
   OutHeader,
@@ -22,7 +23,7 @@ import {
 /** st_blksize: what cp and dd take as a good unit. */
 const BLOCK_SIZE = 65_536
 
-/** Names never change, the tree is fixed. */
+/** For names that never change. */
 const ENTRY_SECONDS = 86_400
 /** The allocated size, which du shows, grows while the image is written: it must not be older than this. */
 const ATTR_SECONDS = 1
@@ -57,11 +58,17 @@ export function attributesReply(out: IoBuffer, attributes: Attributes, cacheable
   return AttrOut.SIZE
 }
 
-export function entryReply(out: IoBuffer, attributes: Attributes, cacheable: boolean): number {
+/** `lasting`: the name will always lead there. */
+export function entryReply(
+  out: IoBuffer,
+  attributes: Attributes,
+  lasting: boolean,
+  cacheable: boolean,
+): number {
   const { view } = out
   writeU64(view, EntryOut.node, attributes.inode)
   writeU64(view, EntryOut.generation, 0)
-  writeU64(view, EntryOut.entryValid, ENTRY_SECONDS)
+  writeU64(view, EntryOut.entryValid, lasting ? ENTRY_SECONDS : 0)
   writeU64(view, EntryOut.attrValid, cacheable ? ATTR_SECONDS : 0)
   writeU64(view, EntryOut.entryValidNanoseconds, 0)
   writeAttributes(view, EntryOut.attr, attributes)
@@ -82,6 +89,13 @@ export function writeReply(out: IoBuffer, length: number): number {
 export function seekReply(out: IoBuffer, offset: number): number {
   writeU64(out.view, LseekOut.offset, offset)
   return LseekOut.SIZE
+}
+
+/** The data are there already, `length` bytes of them, which is what ioctl(2) returns. */
+export function ioctlReply(out: IoBuffer, length: number): number {
+  out.bytes.fill(0, OutHeader.SIZE, IoctlOut.SIZE)
+  out.view.setInt32(IoctlOut.result, length, true)
+  return IoctlOut.SIZE + length
 }
 
 export function statisticsReply(out: IoBuffer, statistics: FileSystemStatistics): number {

@@ -15,11 +15,44 @@ export interface FileNode {
   sync(): void
   allocate(mode: number, offset: number, length: number): void
   seek(offset: number, whence: number): number
+  /** Of a file that shows bytes which another file shows, too. */
+  readonly coherence?: Coherence | undefined
+  /** As FileSystem.control; ENOTTY when it is missing. */
+  control?(command: number, out: Uint8Array): number
+}
+
+/** As FileSystem has it, without the inode. */
+export interface Coherence {
+  outdates(): boolean
+  take(): readonly OutdatedPart[]
+  dropped(): void
+}
+
+export interface OutdatedPart {
+  /** A file of the same directory: its name, or its id if it is a changing one. */
+  readonly file: string | number
+  readonly offset: number
+  readonly length: number
 }
 
 export interface DirectoryNode {
   readonly name: string
   readonly children: readonly TreeNode[]
+  /** Files that come and go, beside the children. */
+  readonly changing?: ChangingFiles
+}
+
+/**
+ * Files of a directory that come and go. Each has an id, a number from 1 to 2^32 - 1 that never means another file, and
+ * is the same in every worker. A file that is gone from the directory can still be asked for by its id, while it is open.
+ */
+export interface ChangingFiles {
+  /** The id of the file that has the name now; 0 when none has. */
+  lookup(name: string): number
+  /** The ids of all that are there now. */
+  list(): readonly number[]
+  /** Null when nobody remembers it. */
+  file(id: number): FileNode | null
 }
 
 export type TreeNode = FileNode | DirectoryNode

@@ -1,17 +1,21 @@
 import type { CopyRequest } from '../disk/copying.js'
 import type { BackingPolicy } from '../disk/gate.js'
 import type { CacheMode } from '../fuse/handshake.js'
+import type { MountFlag } from '../fuse/kernel-mount.js'
 
 export type TransportName = 'auto' | 'kernel' | 'libfuse'
 
-/** Everything that decides how an image is mounted; a plain object, as it travels to the daemon. */
+/** Everything that decides how images are mounted; a plain object, as it travels to the daemon. */
 export interface MountOptions {
-  /** Absolute paths: the daemon's working directory is another. */
-  readonly image: string
+  /** Images, and directories of images: URLs and absolute paths, as the daemon's working directory is another. */
+  readonly images: readonly string[]
+  /** An absolute path. */
   readonly mountpoint: string
-  /** Null: by the file's magic. */
+  /** Of all images; null: by the file's magic. */
   readonly format: string | null
   readonly readOnly: boolean
+  /** Where writes go instead of to the images. */
+  readonly overlay: OverlayRequest | null
   readonly transport: TransportName
   /** Session workers, with the kernel transport. */
   readonly threads: number
@@ -30,10 +34,24 @@ export interface MountOptions {
   /** The mount point may have files in it, which are hidden meanwhile. */
   readonly nonempty: boolean
   readonly allowOther: boolean
+  /** What the kernel is asked to do beside. */
+  readonly flags: readonly MountFlag[]
   /** Owner and permissions of what is shown; null: who mounts, and 0600 or 0400. */
   readonly uid: number | null
   readonly gid: number | null
   readonly umask: number | null
+  /** An absolute path: where the serving process leaves its number. */
+  readonly pidfile: string | null
   readonly foreground: boolean
   readonly debug: boolean
+  /** An absolute path; null: what happens is told to nobody but who looks. */
+  readonly logFile: string | null
+}
+
+/** Where writes go, so that the image itself stays as it is, byte for byte. */
+export interface OverlayRequest {
+  /** An absolute path; null for one that is gone after the unmount. */
+  readonly path: string | null
+  /** Of an overlay that has to be made; null: by the name of the file, else QED. */
+  readonly format: 'fvd' | 'qed' | null
 }

@@ -14,6 +14,7 @@ const STATUS: MountStatus = {
   threads: 2,
   cache: 'writeback',
   readOnly: false,
+  overlay: null,
   mounted: new Date().toISOString(),
   format: 'fvd',
   virtualSize: 20 * GiB,
@@ -24,6 +25,12 @@ const STATUS: MountStatus = {
   requests: { reads: 1000, writes: 500, syncs: 20, others: 80 },
   bytes: { read: 100 * MiB, written: 50 * MiB },
   errors: 0,
+  latency: {
+    read: { p50: 16, p99: 128 },
+    write: { p50: 32, p99: 4096 },
+    sync: { p50: 0, p99: 0 },
+    other: { p50: 8, p99: 16 },
+  },
   metadata: { pending: 3, commits: 9 },
   prefetch: { state: 'running', reason: null, copied: GiB, readRate: 0, writeRate: 0, requests: 1024 },
   copyOnRead: { on: true, copied: 100 * MiB, skipped: MiB, queued: 4096 },
@@ -61,6 +68,8 @@ test('the view shows what is served, how fast, and how far the image is filled',
       'served by       process 4711: kernel, 2 threads, cache writeback',
       '',
       'requests        50/s          1100 reads, 500 writes, 20 flushes, no errors',
+      'latency         half below    read 16 µs, write 32 µs',
+      '                99% below     read 128 µs, write 4 ms',
       'read            5 MiB/s       110 MiB',
       'written         0 B/s         50 MiB; 9 commits, 3 changes of tables to come',
       '',
@@ -93,7 +102,7 @@ test('the view of a mount that copies nothing has nothing of copying, and a read
   const plain = { ...LATER, base: null, chain: [LATER.chain[0]!], readOnly: true }
   t.deepEqual(
     statusView(sample(plain), 80).map(line => line.slice(0, 14).trim()),
-    ['image', 'mounted on', 'served by', '', 'requests', 'read'],
+    ['image', 'mounted on', 'served by', '', 'requests', 'latency', '', 'read'],
   )
 })
 

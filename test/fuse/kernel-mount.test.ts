@@ -68,7 +68,7 @@ test.serial('a killed daemon leaves a stale mount, which is cleaned', async t =>
   t.throws(() => checkMountpoint(served.mountpoint), { message: /mounted here already/ })
   t.true(cleanStale(served.mountpoint))
   t.is(findMount(served.mountpoint), null)
-  t.is(checkMountpoint(served.mountpoint), served.mountpoint)
+  t.is(checkMountpoint(served.mountpoint).path, served.mountpoint)
   const again = startAt(work, served.mountpoint)
   t.teardown(() => again.kill())
   await again.next()
@@ -92,11 +92,12 @@ test.serial('a mount point is refused with one line that says what to do', async
     t.throws(() => checkMountpoint(path), { instanceOf: ImageError, code: 'MOUNT', message })
   refused(work.join('missing'), /missing: no such directory: create it with mkdir$/)
   refused(work.join('missing/deeper'), /no such directory/)
-  refused(work.join('file'), /file: not a directory/)
-  refused(work.join('file/below'), /not a directory/)
+  refused('/dev/null', /null: neither a directory nor a regular file/)
+  refused(work.join('file/below'), /below: lies below what is no directory/)
   refused(work.join('full'), /full: not empty: .*-o nonempty/)
   refused('/proc', /\/proc: proc is mounted here already: .*'umount \/proc'/)
-  t.is(checkMountpoint(work.join('full'), true), work.join('full'))
+  t.deepEqual(checkMountpoint(work.join('full'), true), { path: work.join('full'), isFile: false })
+  t.deepEqual(checkMountpoint(work.join('file')), { path: work.join('file'), isFile: true })
 })
 
 test.serial('a mount point is named as the mount table names it, through links', async t => {
@@ -124,7 +125,10 @@ test.serial('a comma and a backslash in an option are escaped for fusermount3', 
 
 test.serial('a missing libfuse names the package to install', t => {
   t.regex(nextStep(new Error('libfuse.so.2: cannot open shared object file')), /install the package libfuse2/)
-  t.regex(nextStep(Object.assign(new Error(), { code: 'MODULE_NOT_FOUND' })), /npm install/)
+  t.regex(
+    nextStep(Object.assign(new Error(), { code: 'MODULE_NOT_FOUND' })),
+    /install libfuse2 and then rawmount/,
+  )
   t.regex(nextStep(new Error('No native build was found')), /--transport kernel/)
 })
 

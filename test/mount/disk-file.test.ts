@@ -23,7 +23,12 @@ for (const transport of TRANSPORTS) {
     t.is(facts.mode & 0o7777, 0o600)
     t.is(facts.uid, process.getuid!())
     t.deepEqual(await readdir(mounted.mountpoint), ['disk.raw', '.rawmount'].sort())
-    t.deepEqual(await readdir(join(mounted.mountpoint, '.rawmount')), ['status.json'])
+    t.deepEqual(await readdir(join(mounted.mountpoint, '.rawmount')), [
+      'map.json',
+      'metrics',
+      'partitions.json',
+      'status.json',
+    ])
     await mounted.unmount()
   })
 

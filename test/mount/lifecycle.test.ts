@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { mountpointsBelow, NEEDS, PROGRAM, type Scratch, scratch, TRANSPORTS } from '../support/mounting.js'
 import { needsCheck } from '../support/need-check.js'
@@ -233,8 +234,6 @@ test('a mount point that cannot be used is refused in one line, with nothing lef
   if (lacks(t, 'root')) return
   const work = await scratch(t)
   const image = await work.create('disk.qed', '16M')
-  const file = work.join('file')
-  await writeFile(file, '')
   const full = await work.directory('full')
   await writeFile(`${full}/something`, '')
   await symlink(work.join('nowhere'), work.join('link'))
@@ -247,7 +246,6 @@ test('a mount point that cannot be used is refused in one line, with nothing lef
     'mkdir',
   )
   await refused(t, work, await work.rawmount('mount', image, work.join('link')), work.join('link'))
-  await refused(t, work, await work.rawmount('mount', image, file), file, 'not a directory')
   await refused(t, work, await work.rawmount('mount', image, full), full, 'not empty')
   t.deepEqual(await mountpointsBelow(work.path), [])
   t.false(await needsCheck(image))
@@ -337,3 +335,25 @@ async function isZombie(pid: number): Promise<boolean> {
 async function openFiles(pid: number): Promise<string> {
   return (await run('ls', ['-l', `/proc/${pid}/fd`])).stdout
 }
+
+test('a mount that is interrupted while it begins leaves neither mount nor daemon', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const image = await work.create('disk.qed', '16M')
+  const mountpoint = await work.directory('mnt')
+  for (const delay of [0, 100, 150, 200, 250, 300, 400]) {
+    const command = work.start(process.execPath, PROGRAM, 'mount', image, mountpoint)
+    const ended = collect(command)
+    await sleep(delay)
+    command.kill('SIGINT')
+    const { code, signal } = await ended
+    if (code === 0) {
+      await work.rawmounts('umount', mountpoint)
+      continue
+    }
+    t.true(code === 130 || signal === 'SIGINT', `after ${delay} ms: ${code} ${signal}`)
+    t.deepEqual(await work.processes(5000), [])
+    t.deepEqual(await mountpointsBelow(work.path), [])
+  }
+  await work.rawmounts('check', '-q', '-r', 'all', image)
+})

@@ -6,29 +6,36 @@ import { type CopyingDescription, Sum } from '../../src/disk/copying.js'
 import type { Disk } from '../../src/disk/disk.js'
 import { DEFAULT_COPY_SETTINGS } from '../../src/formats/copy-settings.js'
 import { Counter, Counters, createCounters } from '../../src/fuse/counters.js'
-import { type MountStatus, renderStatus, type StatusFacts } from '../../src/mount/status/status.js'
+import type { ImageFacts } from '../../src/mount/status/image-status.js'
+import {
+  imageStatus,
+  type MountFacts,
+  type MountStatus,
+  renderStatus,
+} from '../../src/mount/status/status.js'
 import { FetchRing } from '../../src/shared/fetch-ring.js'
 import { Gate } from '../../src/shared/gate.js'
 import { RangeLock } from '../../src/shared/range-lock.js'
 import { Tally } from '../../src/shared/tally.js'
 
-const FACTS = {
-  pid: 7,
-  image: '/a: 1',
-  chain: [{ format: 'raw', virtualSize: 512 }],
-} as unknown as StatusFacts
+const MOUNT = { pid: 7 } as MountFacts
+
+const IMAGE = { image: '/a: 1', chain: [{ format: 'raw', virtualSize: 512 }] } as unknown as ImageFacts
 
 const DISK = { pending: () => 0, commits: 0, baseWriter: null } as unknown as Disk
+
+function statusText(
+  disk: Disk,
+  counters: SharedArrayBuffer,
+  copying: CopyProgressDescription | null,
+): string {
+  return renderStatus(imageStatus(MOUNT, IMAGE, disk, counters, copying))
+}
 
 test('the status has the same length whatever it counts, so that its size is true until it is read', t => {
   const counters = createCounters(1)
   const text = (pending: number) =>
-    renderStatus(
-      FACTS,
-      { pending: () => pending, commits: 0, baseWriter: null } as unknown as Disk,
-      counters,
-      null,
-    )
+    statusText({ pending: () => pending, commits: 0, baseWriter: null } as unknown as Disk, counters, null)
   const before = text(9)
   new Counters(counters, 0).add(Counter.bytesRead, Number.MAX_SAFE_INTEGER)
   const after = text(12_345)
@@ -65,7 +72,7 @@ test('the status has the same length in each state of copying, whatever the reas
   const prefetch = new PrefetchProgress(description.progress)
   const tally = new Tally(description.copying.tally)
   const look = () => {
-    const text = renderStatus(FACTS, DISK, counters, description)
+    const text = statusText(DISK, counters, description)
     return { bytes: Buffer.byteLength(text), status: JSON.parse(text) as MountStatus }
   }
   const { bytes, status } = look()
@@ -92,13 +99,13 @@ test('the status has the same length in each state of copying, whatever the reas
 test('a reason that is too long for the status loses its middle, not its end', t => {
   const description = copying()
   new PrefetchProgress(description.progress).enter('paused', `/first/${'deep/'.repeat(150)}: EIO; again`)
-  const { prefetch } = JSON.parse(renderStatus(FACTS, DISK, createCounters(1), description)) as MountStatus
+  const { prefetch } = JSON.parse(statusText(DISK, createCounters(1), description)) as MountStatus
   t.regex(prefetch.reason!, /^\/first\/deep.*….*deep\/: EIO; again$/)
   t.true(prefetch.reason!.length > 300)
 })
 
 test('a mount that copies nothing says so', t => {
-  const status = JSON.parse(renderStatus(FACTS, DISK, createCounters(1), null)) as MountStatus
+  const status = JSON.parse(statusText(DISK, createCounters(1), null)) as MountStatus
   t.like(status, {
     prefetch: { state: 'off', reason: null, copied: 0 },
     copyOnRead: { on: false, copied: 0 },

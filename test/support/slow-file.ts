@@ -143,7 +143,7 @@ export class SlowFile implements FileNode {
 
   constructor(
     path: string,
-    private readonly control: SlowControl,
+    private readonly speed: SlowControl,
   ) {
     this.name = basename(path)
     this.fd = openSync(path, 'r')
@@ -151,7 +151,7 @@ export class SlowFile implements FileNode {
 
   attributes(out: Attributes): void {
     out.mode = 0o100444
-    out.size = this.control.visibleSize < 0 ? fstatSync(this.fd).size : this.control.visibleSize
+    out.size = this.speed.visibleSize < 0 ? fstatSync(this.fd).size : this.speed.visibleSize
     out.blocks = Math.ceil(out.size / 512)
   }
 
@@ -165,12 +165,12 @@ export class SlowFile implements FileNode {
 
   read(_handle: number, buffer: IoBuffer, at: number, length: number, offset: number): number {
     const begun = monotonicTime()
-    const failure = this.control.begin()
+    const failure = this.speed.begin()
     if (failure !== 0) throw new SystemError(failure, 'read', this.name)
-    const end = this.control.visibleSize < 0 ? offset + length : this.control.visibleSize
+    const end = this.speed.visibleSize < 0 ? offset + length : this.speed.visibleSize
     const wanted = Math.max(0, Math.min(length, end - offset))
     const count = wanted === 0 ? 0 : pread(this.fd, buffer.address + at, wanted, offset)
-    this.control.end(offset, count, begun)
+    this.speed.end(offset, count, begun)
     return count
   }
 

@@ -1,9 +1,10 @@
-import type { MountStatus } from '../../mount/status/status.js'
+import { hasFolders } from '../../mount/outside/read-status.js'
+import type { FoldersStatus, MountStatus, Requests } from '../../mount/status/status.js'
 import { Pace, secondsLeft } from './progress-pace.js'
 
 /** The status of a mount, and what its counters did since the look before. */
 export interface StatusSample {
-  readonly status: MountStatus
+  readonly status: MountStatus | FoldersStatus
   /** Per second: requests; bytes of the others. */
   readonly rates: {
     readonly requests: number
@@ -27,8 +28,9 @@ export class StatusRates {
   private readonly filled = new Pace()
 
   /** `time`: milliseconds of a clock that only goes forward. */
-  add(time: number, status: MountStatus): StatusSample {
-    const { bytes, base, prefetch } = status
+  add(time: number, status: MountStatus | FoldersStatus): StatusSample {
+    const { bytes } = status
+    const base = hasFolders(status) ? null : status.base
     this.requests.add(time, totalRequests(status))
     this.read.add(time, bytes.read)
     this.written.add(time, bytes.written)
@@ -44,11 +46,15 @@ export class StatusRates {
         base: this.base.rate,
       },
       // Reads alone fill an image, too, but nobody knows when they end.
-      secondsLeft: prefetch.state === 'running' ? secondsLeft(remaining, this.filled.rate) : null,
+      secondsLeft: isFetching(status) ? secondsLeft(remaining, this.filled.rate) : null,
     }
   }
 }
 
-function totalRequests({ requests: { reads, writes, syncs, others } }: MountStatus): number {
+function isFetching(status: MountStatus | FoldersStatus): boolean {
+  return !hasFolders(status) && status.prefetch.state === 'running'
+}
+
+function totalRequests({ requests: { reads, writes, syncs, others } }: Requests): number {
   return reads + writes + syncs + others
 }

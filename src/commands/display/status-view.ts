@@ -1,5 +1,12 @@
 import { describeErrno } from '../../libc/errno.js'
-import type { MountStatus } from '../../mount/status/status.js'
+import { hasFolders } from '../../mount/outside/read-status.js'
+import type {
+  FolderFacts,
+  FoldersStatus,
+  Latency,
+  MountFacts,
+  MountStatus,
+} from '../../mount/status/status.js'
 import { humanDuration } from './human-duration.js'
 import { humanSize } from './human-size.js'
 import { bar, percent } from './progress-bar.js'
@@ -15,23 +22,15 @@ const BESIDE_BAR = 46
 
 /** For people: about a dozen lines. Only names make a line longer than `columns`. */
 export function statusView(sample: StatusSample, columns: number): string[] {
-  const { status, rates } = sample
-  const { requests, bytes, metadata, errors } = status
-  const lines = [
-    ...identity(status),
-    '',
-    row(
-      'requests',
-      `${Math.round(rates.requests)}/s`,
-      [
-        count(requests.reads, 'read'),
-        count(requests.writes, 'write'),
-        count(requests.syncs, 'flush', 'flushes'),
-        count(errors, 'error'),
-      ].join(', '),
-    ),
-    row('read', perSecond(rates.read), humanSize(bytes.read)),
-  ]
+  const { status } = sample
+  const lines = hasFolders(status) ? foldersView(sample, status) : imageView(sample, status, columns)
+  return lines.map(oneLine)
+}
+
+function imageView(sample: StatusSample, status: MountStatus, columns: number): string[] {
+  const { rates } = sample
+  const { bytes, metadata } = status
+  const lines = [...identity(status), '', ...requestLines(sample)]
   if (!status.readOnly) {
     lines.push(
       row(
@@ -42,8 +41,53 @@ export function statusView(sample: StatusSample, columns: number): string[] {
     )
   }
   if (status.baseWrites !== null) lines.push(row('write base', ...writesToBase(status.baseWrites)))
-  if (status.base !== null) lines.push('', ...filling(sample, columns))
-  return lines.map(oneLine)
+  if (status.base !== null) lines.push('', ...filling(sample, status, columns))
+  return lines
+}
+
+function foldersView(sample: StatusSample, status: FoldersStatus): string[] {
+  const { images, failed, bytes } = status
+  const width = Math.max(...images.map(({ folder }) => folder.length))
+  return [
+    ...images.map(({ folder, ...image }) => row('image', folder.padEnd(width), imageWords(image))),
+    ...failed.map(({ reason }) => row('left out', reason)),
+    ...service(status),
+    '',
+    ...requestLines(sample),
+    row('written', perSecond(sample.rates.written), humanSize(bytes.written)),
+  ]
+}
+
+function requestLines({ status: { requests, bytes, errors, latency }, rates }: StatusSample): string[] {
+  return [
+    row(
+      'requests',
+      `${Math.round(rates.requests)}/s`,
+      [
+        count(requests.reads, 'read'),
+        count(requests.writes, 'write'),
+        count(requests.syncs, 'flush', 'flushes'),
+        count(errors, 'error'),
+      ].join(', '),
+    ),
+    ...(latency === null ? [] : latencyLines(latency)),
+    row('read', perSecond(rates.read), humanSize(bytes.read)),
+  ]
+}
+
+/** None before the first request of those kinds. */
+function latencyLines(latency: Latency): string[] {
+  const shown = (['read', 'write', 'sync'] as const).filter(kind => latency[kind].p50 > 0)
+  if (shown.length === 0) return []
+  const words = (part: 'p50' | 'p99') =>
+    shown.map(kind => `${kind} ${duration(latency[kind][part])}`).join(', ')
+  return [row('latency', 'half below', words('p50')), row('', '99% below', words('p99'))]
+}
+
+/** Of microseconds. */
+function duration(microseconds: number): string {
+  if (microseconds < 1000) return `${microseconds} µs`
+  return microseconds < 1e6 ? `${Math.round(microseconds / 1000)} ms` : `${Math.round(microseconds / 1e6)} s`
 }
 
 function writesToBase(writes: NonNullable<MountStatus['baseWrites']>): [string, string] {
@@ -53,18 +97,30 @@ function writesToBase(writes: NonNullable<MountStatus['baseWrites']>): [string, 
 }
 
 function identity(status: MountStatus): string[] {
-  const { image, format, virtualSize, chain, mountpoint, pid, transport, threads, cache, readOnly } = status
-  const seconds = (Date.now() - Date.parse(status.mounted)) / 1000
-  const base = chain[1]
+  const { chain, overlay } = status
+  const [, ...below] = chain
+  const base = below[overlay === null ? 0 : 1]
   return [
-    row('image', `${image} (${format}, ${humanSize(virtualSize)}${readOnly ? ', read-only' : ''})`),
+    row('image', imageWords(status)),
+    ...(overlay === null ? [] : [row('overlay', `${overlay} (${chain[0]!.format})`)]),
     ...(base === undefined ? [] : [row('base', `${base.filename} (${base.format})`)]),
+    ...service(status),
+  ]
+}
+
+function imageWords({ image, format, virtualSize, readOnly }: Omit<FolderFacts, 'folder'>): string {
+  return `${image} (${format}, ${humanSize(virtualSize)}${readOnly ? ', read-only' : ''})`
+}
+
+function service({ mountpoint, mounted, pid, transport, threads, cache }: MountFacts): string[] {
+  const seconds = (Date.now() - Date.parse(mounted)) / 1000
+  return [
     row('mounted on', `${mountpoint}, ${humanDuration(seconds)} ago`),
     row('served by', `process ${pid}: ${transport}, ${count(threads, 'thread')}, cache ${cache}`),
   ]
 }
 
-function filling({ status, rates, secondsLeft }: StatusSample, columns: number): string[] {
+function filling({ rates, secondsLeft }: StatusSample, status: MountStatus, columns: number): string[] {
   const { prefetch, copyOnRead } = status
   const base = status.base!
   const left = secondsLeft === null ? '' : `, ${humanDuration(secondsLeft)} left`
@@ -98,11 +154,11 @@ function howFull({ remaining, total }: NonNullable<MountStatus['base']>, columns
 
 /** One line of a log: when, the state of prefetching, how far, and the rates. */
 export function statusLine({ status, rates, secondsLeft }: StatusSample, now: Date): string {
-  const { prefetch, base } = status
+  const { prefetch, base } = hasFolders(status) ? NOT_FILLED : status
   const words = [
     `${now.toTimeString().slice(0, 8)}  ${Math.round(rates.requests)} requests/s, ${perSecond(rates.read)} read, ${perSecond(rates.written)} written`,
   ]
-  if (base !== null) {
+  if (prefetch !== null && base !== null) {
     words.push(
       `prefetch ${prefetch.state}`,
       base.remaining === null ? '?' : percent(base.total - base.remaining, base.total).trim(),
@@ -113,6 +169,8 @@ export function statusLine({ status, rates, secondsLeft }: StatusSample, now: Da
   }
   return oneLine(words.join(', '))
 }
+
+const NOT_FILLED = { prefetch: null, base: null }
 
 /** status.json, and the rates. */
 export function statusJson({ status, rates, secondsLeft }: StatusSample): Record<string, unknown> {

@@ -1,38 +1,40 @@
-import createDebug from 'debug'
-import { CopyEngine } from '../../copy/engine.js'
-import { WriteBack } from '../../copy/write-back.js'
-import { type OpenImage, openImage } from '../../disk/open.js'
 import { ImageError } from '../../errors.js'
 import { MAX_WORKERS } from '../../fuse/channel.js'
 import { createCounters } from '../../fuse/counters.js'
-import { checkMountpoint, cleanStale } from '../../fuse/mountpoint.js'
+import type { CacheMode } from '../../fuse/handshake.js'
+import { checkMountpoint, cleanStale, type Mountpoint } from '../../fuse/mountpoint.js'
 import { becomeIoFlusher } from '../../libc/process.js'
 import { TextSlots } from '../../shared/text-slots.js'
-import { CommitTimer } from '../images/commit-timer.js'
+import { hideCredentials } from '../../storage/http/url.js'
+import { tracer } from '../../trace.js'
+import { chooseImages } from '../images/choose-images.js'
+import { ServedImages } from '../images/served-images.js'
 import type { MountOptions } from '../options.js'
+import { statusLines } from '../outside/status-lines.js'
 import { serveKernel } from '../serving/kernel-transport.js'
 import type { Transport } from '../serving/transport.js'
-import { statusFacts } from '../status/status.js'
-import { DiskFile } from '../tree/disk-file.js'
-import { mountedTree, type TreeDescription } from '../tree/mounted-tree.js'
+import { mountFacts } from '../status/status.js'
+import { type Layout, mountedTree, type TreeDescription } from '../tree/mounted-tree.js'
 
-const debug = createDebug('rawmount:mount')
+const debug = tracer('mount')
 
 /** A mount that answers. */
 export interface RunningMount {
   readonly mountpoint: string
   /** What the user must know of the images, a line each. */
   readonly warnings: readonly string[]
-  /** Resolves, never rejects, when the image is closed: with 0, or 1 when something was lost; `report` said what. */
+  /** Resolves, never rejects, when the images are closed: with 0, or 1 when something was lost; `report` said what. */
   readonly finished: Promise<number>
+  /** What the mount and each of its images is doing, a line each. */
+  status(): string[]
   /** Unmounts; a second call cuts off whoever still uses the mount. */
   stop(): void
 }
 
 /**
- * Opens the image, mounts it, and serves it from this process until it is unmounted. `beforeMount` is called when the
- * image is open, before anybody can see the mount. What goes wrong later is told to `report`, a line at a time. Throws
- * ImageError, with nothing left behind, when the mount cannot be made.
+ * Opens the images, mounts them, and serves them from this process until they are unmounted. `beforeMount` is called when
+ * the images are open, before anybody can see the mount. What goes wrong later is told to `report`, a line at a time.
+ * Throws ImageError, with nothing left behind, when the mount cannot be made.
  */
 export async function startMount(
   asked: MountOptions,
@@ -42,74 +44,78 @@ export async function startMount(
   // Before the workers start, which inherit it.
   if (!becomeIoFlusher()) debug('not permitted to become an I/O flusher; going on without')
   cleanStale(asked.mountpoint)
-  const options = { ...asked, mountpoint: checkMountpoint(asked.mountpoint, asked.nonempty) }
-  const image = openImage(options.image, {
-    writable: !options.readOnly,
-    format: options.format,
-    metadataCache: options.metadataCache,
-    backing: options.backing,
-    allowDevices: options.allowDevices,
-    allowStorageCommand: options.allowAddStorageCmd,
-    copying: options.readOnly ? null : options.copying,
-  })
-  let transport: Transport
-  let engine: CopyEngine | null
+  const mountpoint = checkMountpoint(asked.mountpoint, asked.nonempty)
+  const choice = chooseImages(asked)
+  const layout = layoutFor(mountpoint, choice.folders)
+  const options = { ...asked, mountpoint: mountpoint.path, cache: cacheFor(layout, asked.cache) }
+  const images = ServedImages.open(choice.images, choice.folders, options)
+  let served: Served
   try {
-    engine = CopyEngine.for(image)
     beforeMount()
-    transport = await serve(options, image, engine)
+    served = await serve(options, layout, images)
   } catch (error) {
-    // Not a byte was asked for yet: there is nothing to lose, but the image was marked as open.
-    image.close()
+    images.abandon()
     throw error
   }
-  let copierDied: Error | null = null
-  engine?.start()
-  const writeBack = WriteBack.for(image, report)
-  const failed = (error: Error): void => {
-    // It may have held a lock: who waits for it would wait for ever.
-    copierDied = error
-    transport.abort()
-  }
-  engine?.died.then(failed)
-  writeBack?.died.then(failed)
-  const timer = new CommitTimer(image.disk, options.commitInterval, report)
+  const { transport, tree } = served
+  images.start(options.commitInterval, report, () => transport.abort())
   return {
     mountpoint: options.mountpoint,
-    warnings: [...image.warnings, ...(engine?.warnings ?? [])],
+    warnings: [...choice.warnings, ...images.warnings],
+    status: () => statusLines(tree, images.disks),
     stop: stopper(transport, report),
-    finished: transport.finished.then(async died => {
-      timer.stop()
-      await writeBack?.stop()
-      await engine?.stop().catch(error => report((error as Error).message))
-      return end(image, died ?? copierDied, report)
-    }),
+    finished: transport.finished.then(died => images.end(died, report)),
   }
 }
 
+function layoutFor({ path, isFile }: Mountpoint, folders: boolean): Layout {
+  if (!isFile) return folders ? 'folders' : 'directory'
+  if (!folders) return 'file'
+  throw new ImageError(
+    'MOUNT',
+    `${path}: is a file, and several images need a directory; mount on a directory`,
+  )
+}
+
+/** A kernel that keeps written data back believes no size but its own, and begins with 0 for what is mounted over a file. */
+function cacheFor(layout: Layout, asked: CacheMode): CacheMode {
+  return layout === 'file' && asked === 'writeback' ? 'writethrough' : asked
+}
+
+interface Served {
+  readonly transport: Transport
+  readonly tree: TreeDescription
+}
+
 /** Serves with the transport that was asked for; "auto" takes the second one where the first is not to be had. */
-async function serve(options: MountOptions, image: OpenImage, engine: CopyEngine | null): Promise<Transport> {
+async function serve(options: MountOptions, layout: Layout, images: ServedImages): Promise<Served> {
   const mounted = Date.now()
-  const describe = (transport: 'kernel' | 'libfuse'): TreeDescription => ({
-    disk: image.disk.describe(),
-    file: DiskFile.allocate(mounted),
-    texts: TextSlots.allocate(),
-    counters: createCounters(transport === 'kernel' ? MAX_WORKERS : 1),
-    copying: engine?.progress ?? null,
-    status: statusFacts(options, transport, image.chain, mounted),
-    owner: { uid: options.uid ?? process.getuid!(), gid: options.gid ?? process.getgid!() },
-    umask: options.umask ?? 0o077,
-    cached: options.cache !== 'none',
-    mounted,
-  })
-  const libfuse = async (): Promise<Transport> => {
+  const describe = (transport: 'kernel' | 'libfuse'): TreeDescription => {
+    const workers = transport === 'kernel' ? MAX_WORKERS : 1
+    return {
+      layout,
+      source: sourceOf(options),
+      mount: mountFacts(options, transport, mounted),
+      images: images.describe(layout === 'folders' ? () => createCounters(workers) : () => null),
+      failed: images.failed,
+      texts: TextSlots.allocate(),
+      counters: createCounters(workers),
+      owner: { uid: options.uid ?? process.getuid!(), gid: options.gid ?? process.getgid!() },
+      umask: options.umask ?? 0o077,
+      cached: options.cache !== 'none',
+      mounted,
+    }
+  }
+  const libfuse = async (): Promise<Served> => {
     const { serveThroughLibfuse } = await import('../serving/libfuse-transport.js')
-    const description = describe('libfuse')
-    return serveThroughLibfuse(options, description, mountedTree(description, image.disk))
+    const tree = describe('libfuse')
+    const fs = mountedTree(tree, 0, images.disks)
+    return { transport: await serveThroughLibfuse(options, tree, fs), tree }
   }
   if (options.transport === 'libfuse') return libfuse()
   try {
-    return await serveKernel(options, describe('kernel'))
+    const tree = describe('kernel')
+    return { transport: await serveKernel(options, tree), tree }
   } catch (error) {
     if (options.transport === 'kernel' || !(error instanceof ImageError)) throw error
     debug('the kernel transport is not to be had: %O', error)
@@ -117,6 +123,11 @@ async function serve(options: MountOptions, image: OpenImage, engine: CopyEngine
       throw error
     })
   }
+}
+
+/** As it was asked for, which is how /etc/fstab and the mount table are compared. */
+export function sourceOf({ images }: MountOptions): string {
+  return images.length === 1 ? hideCredentials(images[0]!) : `${images.length} images`
 }
 
 function stopper(transport: Transport, report: (line: string) => void): () => void {
@@ -141,21 +152,4 @@ function stopper(transport: Transport, report: (line: string) => void): () => vo
       report((error as Error).message)
     })
   }
-}
-
-function end(image: OpenImage, died: Error | null, report: (line: string) => void): number {
-  try {
-    if (died === null) {
-      image.close()
-      return 0
-    }
-    // Whoever died may have held a lock. The last commit stands, as after a power cut.
-    report(`serving ended with an error: ${died.message}; the image is as of the last flush`)
-    debug('%O', died)
-    image.drop()
-  } catch (error) {
-    report((error as Error).message)
-    debug('%O', error)
-  }
-  return 1
 }

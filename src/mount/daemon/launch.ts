@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
+import { closeSync } from 'node:fs'
 import { ImageError, type ImageErrorCode } from '../../errors.js'
 import type { MountOptions } from '../options.js'
+import { openLog } from './log-file.js'
 
 /** What the daemon answers, once. */
 export type LaunchReply =
@@ -20,21 +22,33 @@ export interface LaunchedDaemon {
 
 /**
  * Mounts from a process of its own that outlives this one. Resolves when the mount answers; rejects with the
- * daemon's ImageError, and then no daemon and no mount is left.
+ * daemon's ImageError, and then no daemon and no mount is left. Neither is when `interrupted` resolves before the mount
+ * answers: the outcome is null then.
  */
-export async function launchDaemon(options: MountOptions): Promise<LaunchedDaemon> {
+export async function launchDaemon(
+  options: MountOptions,
+  interrupted: Promise<unknown>,
+): Promise<LaunchedDaemon | null> {
+  const log = options.logFile === null ? null : openLog(options.logFile)
   const program = new URL('./daemon-main.js', import.meta.url).pathname
   const child = spawn(process.execPath, [program], {
     cwd: '/',
     detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: ['ignore', 'ignore', log ?? 'ignore', 'ipc'],
   })
-  const reply = await new Promise<LaunchReply>((resolve, reject) => {
+  if (log !== null) closeSync(log)
+  const reply = await new Promise<LaunchReply | null>((resolve, reject) => {
     child.once('error', reject)
     child.once('message', message => resolve(message as LaunchReply))
     child.once('exit', (code, signal) => reject(diedEarly(options, code, signal)))
     child.send(options)
+    interrupted.then(() => {
+      child.removeAllListeners('message').removeAllListeners('exit')
+      child.once('exit', () => resolve(null))
+      child.kill('SIGTERM')
+    })
   })
+  if (reply === null) return null
   if (!reply.mounted) {
     await new Promise(resolve => child.once('exit', resolve))
     throw new ImageError(reply.code, reply.message, { errno: reply.errno })

@@ -2,7 +2,7 @@ import type { RunningMount } from './daemon.js'
 
 /** SIGTERM, SIGINT and SIGHUP unmount. */
 export class StopSignals {
-  private mount: RunningMount | null = null
+  private mount: Pick<RunningMount, 'stop'> | null = null
   private early = 0
 
   /** Before the mount can be seen: who sees it may end it, though it is not handed over yet. */
@@ -15,7 +15,7 @@ export class StopSignals {
     }
   }
 
-  handTo(mount: RunningMount): void {
+  handTo(mount: Pick<RunningMount, 'stop'>): void {
     this.mount = mount
     for (; this.early > 0; this.early--) mount.stop()
   }

@@ -1,7 +1,7 @@
-import createDebug from 'debug'
 import type { Disk } from '../../disk/disk.js'
+import { tracer } from '../../trace.js'
 
-const debug = createDebug('rawmount:mount')
+const debug = tracer('mount')
 
 /**
  * Flushes every `seconds` if anything was written, so that a power cut costs at most that much of what nobody flushed;

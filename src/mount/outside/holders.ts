@@ -4,9 +4,10 @@ import { readMountTable } from '../../fuse/mount-table.js'
 /**
  * Who keeps a mount busy, in words: loop devices on its files, mounts below it, processes with an open file, a working
  * directory or a memory map in it. Processes of others stay unseen without root. Asks nothing of the mount itself.
+ * Not named is the process `server`: an image that is mounted over itself is open there, below the mount.
  */
-export function holdersOf(mountpoint: string): string[] {
-  return [...loopDevices(mountpoint), ...mountsBelow(mountpoint), ...processes(mountpoint)]
+export function holdersOf(mountpoint: string, server: number): string[] {
+  return [...loopDevices(mountpoint), ...mountsBelow(mountpoint), ...processes(mountpoint, server)]
 }
 
 function isWithin(path: string, mountpoint: string): boolean {
@@ -31,9 +32,9 @@ function mountsBelow(mountpoint: string): string[] {
     .map(entry => `the mount at ${entry.mountpoint}`)
 }
 
-function processes(mountpoint: string): string[] {
+function processes(mountpoint: string, server: number): string[] {
   return list('/proc')
-    .filter(name => /^\d+$/.test(name) && usesMount(name, mountpoint))
+    .filter(name => /^\d+$/.test(name) && Number(name) !== server && usesMount(name, mountpoint))
     .map(pid => `process ${pid} (${read(`/proc/${pid}/comm`).trim()})`)
 }
 

@@ -1,14 +1,15 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../../errors.js'
 import { cleanStale } from '../../fuse/mountpoint.js'
 import { detach } from '../../fuse/unmount.js'
 import { describeErrno, errno } from '../../libc/errno.js'
+import type { FoldersStatus, MountStatus } from '../status/status.js'
 import { findImageMount } from './find-image-mount.js'
 import { holdersOf } from './holders.js'
 import { isRunning, startTime } from './process-table.js'
-import { readStatus } from './read-status.js'
+import { hasFolders, readStatus } from './read-status.js'
 
 /** Milliseconds between two looks whether the daemon has ended. */
 const POLL = 5
@@ -24,30 +25,38 @@ const LOOK = 50
 export async function unmountImage(path: string): Promise<void> {
   const { mountpoint, readOnly } = findImageMount(path)
   if (cleanStale(mountpoint)) return
-  const { pid } = readStatus(mountpoint)
-  const started = startTime(pid)
-  if (!readOnly) {
-    flush(join(mountpoint, 'disk.raw'), path)
-    await untilBaseHasAll(mountpoint, path)
-  }
+  const status = readStatus(mountpoint)
+  const started = startTime(status.pid)
+  if (!readOnly) for (const place of writablePlaces(mountpoint, status)) await settle(place, path)
   try {
     detach(mountpoint)
   } catch (error) {
     if (!(error instanceof ImageError) || error.errno !== errno.EBUSY) throw error
-    const holders = holdersOf(mountpoint)
+    const holders = holdersOf(mountpoint, status.pid)
     const who = holders.length === 0 ? 'another program' : holders.join(', ')
     throw new ImageError('MOUNT', `${path}: is in use by ${who}; end that first`, {
       errno: errno.EBUSY,
       cause: error,
     })
   }
-  while (isRunning(pid, started)) await sleep(POLL)
+  while (isRunning(status.pid, started)) await sleep(POLL)
+}
+
+/** The mount point, or in a mount of many images their folders. */
+function writablePlaces(mountpoint: string, status: MountStatus | FoldersStatus): string[] {
+  if (!hasFolders(status)) return [mountpoint]
+  return status.images.filter(({ readOnly }) => !readOnly).map(({ folder }) => join(mountpoint, folder))
+}
+
+async function settle(place: string, path: string): Promise<void> {
+  flush(statSync(place).isFile() ? place : join(place, 'disk.raw'), path)
+  await untilBaseHasAll(place, path)
 }
 
 /** With --write-base=writeback the base gets what was flushed a little later. */
-async function untilBaseHasAll(mountpoint: string, path: string): Promise<void> {
+async function untilBaseHasAll(place: string, path: string): Promise<void> {
   for (;;) {
-    const { baseWrites, chain } = readStatus(mountpoint)
+    const { baseWrites, chain } = readStatus(place) as MountStatus
     if (!baseWrites || baseWrites.behind === 0) return
     if (baseWrites.errno !== 0) {
       throw new ImageError(

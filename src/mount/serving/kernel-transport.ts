@@ -1,11 +1,15 @@
 import { createSessionWords } from '../../fuse/channel.js'
 import { handshake } from '../../fuse/handshake.js'
 import { mountKernel } from '../../fuse/kernel-mount.js'
+import { tracer } from '../../trace.js'
 import type { MountOptions } from '../options.js'
-import type { TreeDescription } from '../tree/mounted-tree.js'
+import { isReadOnly, type TreeDescription } from '../tree/mounted-tree.js'
+import { Invalidation } from './invalidation.js'
 import { SessionWorker } from './session-worker.js'
 import type { Transport } from './transport.js'
 import { WorkerPool } from './worker-pool.js'
+
+const debug = tracer('mount')
 
 /** KiB that the kernel reads ahead of a sequential reader; 4096 measured no faster. */
 const READ_AHEAD = 1024
@@ -14,17 +18,35 @@ const READ_AHEAD = 1024
 export async function serveKernel(options: MountOptions, tree: TreeDescription): Promise<Transport> {
   const mount = mountKernel({
     mountpoint: options.mountpoint,
-    fsname: options.image,
-    readOnly: options.readOnly,
+    isFile: tree.layout === 'file',
+    fsname: tree.source,
+    readOnly: isReadOnly(tree),
     allowOther: options.allowOther,
+    extraOptions: options.flags,
   })
   try {
     const { writeback } = handshake(mount.fd, options.cache)
     mount.setReadAhead(READ_AHEAD)
     const words = createSessionWords()
     const direct = options.cache === 'none'
+    let unanswered: Error | null = null
+    const invalidation = new Invalidation(tree, error => {
+      unanswered = error
+      mount.abort()
+    })
     const pool = new WorkerPool(
-      index => new SessionWorker({ index, channel: mount.openChannel(), words, tree, direct, writeback }),
+      index => {
+        const deferred = isReadOnly(tree) ? null : invalidation.openPort()
+        return new SessionWorker({
+          index,
+          channel: mount.openChannel(),
+          words,
+          tree,
+          direct,
+          writeback,
+          deferred,
+        })
+      },
       words,
       // One that dies would leave its requests unanswered for ever: all of them get an error at once instead.
       () => mount.abort(),
@@ -37,15 +59,26 @@ export async function serveKernel(options: MountOptions, tree: TreeDescription):
         mount.abort()
         pool.leaveStuck()
       },
-      finished: pool.ended.then(died => {
+      finished: pool.ended.then(async ended => {
+        await invalidation.stop()
+        const died = ended ?? unanswered
         mount.close()
         if (died !== null) mount.unmount(true)
         return died
       }),
     }
   } catch (error) {
-    mount.abort()
-    mount.unmount(true)
+    // Each for itself: what made the mount fail, a lack of descriptors say, may make the abort fail as well.
+    attempt(() => mount.abort())
+    attempt(() => mount.unmount(true))
     throw error
+  }
+}
+
+function attempt(action: () => void): void {
+  try {
+    action()
+  } catch (error) {
+    debug('after a mount that failed: %O', error)
   }
 }

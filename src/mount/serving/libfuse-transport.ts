@@ -1,9 +1,10 @@
+import { ImageError } from '../../errors.js'
 import { abortConnection } from '../../fuse/abort.js'
 import { Counters } from '../../fuse/counters.js'
 import type { FileSystem } from '../../fuse/file-system.js'
 import { serveLibfuse } from '../../fuse/libfuse.js'
 import type { MountOptions } from '../options.js'
-import type { TreeDescription } from '../tree/mounted-tree.js'
+import { isReadOnly, type TreeDescription } from '../tree/mounted-tree.js'
 import type { Transport } from './transport.js'
 
 /** Mounts, and serves from this thread, between its other work. Resolves when the mount answers. */
@@ -12,12 +13,18 @@ export async function serveThroughLibfuse(
   tree: TreeDescription,
   fs: FileSystem,
 ): Promise<Transport> {
+  if (tree.layout === 'file') {
+    throw new ImageError(
+      'MOUNT',
+      `${options.mountpoint}: libfuse 2 mounts on directories only: mount on one, or use --transport kernel`,
+    )
+  }
   const mount = await serveLibfuse(fs, {
     mountpoint: options.mountpoint,
-    fsname: options.image,
-    readOnly: options.readOnly,
+    fsname: tree.source,
+    readOnly: isReadOnly(tree),
     allowOther: options.allowOther,
-    extraOptions: options.nonempty ? ['nonempty'] : [],
+    extraOptions: [...(options.nonempty ? ['nonempty'] : []), ...options.flags],
     counters: new Counters(tree.counters, 0),
   })
   return {

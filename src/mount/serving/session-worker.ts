@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
-import createDebug from 'debug'
+import { tracer } from '../../trace.js'
 import type { WorkerMessage, WorkerTask } from './worker.js'
 
-const debug = createDebug('rawmount:mount')
+const debug = tracer('mount')
 
 /** A session worker, as the thread that started it sees it. */
 export class SessionWorker {
@@ -14,7 +14,10 @@ export class SessionWorker {
   private readonly thread: Worker
 
   constructor(task: WorkerTask) {
-    const thread = new Worker(new URL('./worker.js', import.meta.url), { workerData: task })
+    const thread = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: task,
+      transferList: task.deferred === null ? [] : [task.deferred],
+    })
     this.thread = thread
     let cause: Error | null = null
     let orderly = false

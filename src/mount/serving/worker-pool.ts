@@ -1,8 +1,8 @@
-import createDebug from 'debug'
 import { MAX_WORKERS, turnsOf } from '../../fuse/channel.js'
+import { tracer } from '../../trace.js'
 import type { SessionWorker } from './session-worker.js'
 
-const debug = createDebug('rawmount:mount')
+const debug = tracer('mount')
 
 /** Milliseconds between two looks at the workers, and for which all of them must have been in one request. */
 const LOOK = 500

@@ -1,5 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
-import { attachDisk } from '../../disk/attach.js'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type ChannelDescription, DeviceChannel } from '../../fuse/channel.js'
 import { Counters } from '../../fuse/counters.js'
 import { Session } from '../../fuse/session.js'
@@ -13,19 +12,21 @@ export interface WorkerTask {
   readonly tree: TreeDescription
   readonly direct: boolean
   readonly writeback: boolean
+  /** Takes requests that the invalidator answers; null where nothing is written. */
+  readonly deferred: MessagePort | null
 }
 
 /** Posted once before the first request, and once after the last. */
 export type WorkerMessage = 'serving' | 'unmounted' | 'aborted'
 
 /** A session worker: its whole life is one synchronous loop, so nothing can be posted to it. */
-const { index, channel, words, tree, direct, writeback } = workerData as WorkerTask
-const disk = attachDisk(tree.disk)
+const { index, channel, words, tree, direct, writeback, deferred } = workerData as WorkerTask
 const session = new Session(
   new DeviceChannel(channel, words, index),
-  mountedTree(tree, disk),
+  mountedTree(tree, index),
   new Counters(tree.counters, index),
   { direct, writeback, shared: words },
+  request => deferred!.postMessage(request),
 )
 parentPort!.postMessage('serving' satisfies WorkerMessage)
 parentPort!.postMessage(session.run() satisfies WorkerMessage)

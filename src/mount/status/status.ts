@@ -1,126 +1,118 @@
-import { type CopyProgressDescription, type CopyStatus, copyStatus } from '../../copy/status.js'
+import type { CopyProgressDescription, CopyStatus } from '../../copy/status.js'
 import type { Disk } from '../../disk/disk.js'
-import type { ChainMember } from '../../disk/open.js'
-import { sumCounters, type Totals } from '../../fuse/counters.js'
-import { hideCredentials } from '../../storage/http/url.js'
+import { latenciesOf, sumCounters, type Totals } from '../../fuse/counters.js'
+import { KINDS, Kind, quantile } from '../../fuse/latencies.js'
 import type { MountOptions } from '../options.js'
+import { type ImageFacts, type ImageProgress, imageProgress } from './image-status.js'
 
 /** What about a mount never changes. */
-export interface StatusFacts {
+export interface MountFacts {
   readonly pid: number
-  readonly image: string
   readonly mountpoint: string
   readonly transport: 'kernel' | 'libfuse'
   readonly threads: number
   readonly cache: string
-  readonly readOnly: boolean
   /** ISO 8601. */
   readonly mounted: string
-  readonly chain: readonly ChainStatus[]
 }
 
-/** What .rawmount/status.json says. Sizes and sums in bytes, rates in bytes per second. */
-export interface MountStatus extends StatusFacts {
-  readonly format: string
-  readonly virtualSize: number
-  readonly clusterSize?: number | undefined
-  /** Since the mount. */
+/** What was asked of a mount or an image, since the mount. */
+export interface Requests {
   readonly requests: Omit<Totals, 'bytesRead' | 'bytesWritten' | 'errors'>
   readonly bytes: { readonly read: number; readonly written: number }
   /** Requests that were answered with one. */
   readonly errors: number
-  readonly metadata: { readonly pending: number; readonly commits: number }
-  readonly prefetch: CopyStatus['prefetch']
-  readonly copyOnRead: CopyStatus['copyOnRead']
-  /** Null where nothing is copied from a base. */
-  readonly base: CopyStatus['base'] | null
-  /** Null where writes go to the image alone. */
-  readonly baseWrites: BaseWritesStatus | null
+  /** Null for one of many images. */
+  readonly latency: Latency | null
 }
 
-interface BaseWritesStatus {
-  readonly mode: string
-  /** Bytes that the base has still to get, in whole units. */
-  readonly behind: number
-  /** Why it does not get them; 0 while nothing is wrong. */
-  readonly errno: number
+/** Microseconds below which half, and 99 of 100, of the requests stayed, to a power of two; 0 where there were none. */
+export type Latency = Readonly<Record<keyof typeof Kind, { readonly p50: number; readonly p99: number }>>
+
+/** What .rawmount/status.json says of an image. Sizes and sums in bytes, rates in bytes per second. */
+export interface MountStatus extends MountFacts, ImageFacts, Requests, ImageProgress {}
+
+/** The same file above the folders of many images, which have one each of their own. */
+export interface FoldersStatus extends MountFacts, Requests {
+  readonly images: readonly FolderFacts[]
+  /** What was asked for and could not be opened. */
+  readonly failed: readonly FailedImage[]
 }
 
-interface ChainStatus {
-  readonly filename: string
-  readonly format: string
-  /** Bytes. */
-  readonly virtualSize: number
-  readonly clusterSize?: number
-  readonly backingFile?: string
-  readonly dataFile?: string
+/** `folder` is its name below the mount point. */
+export type FolderFacts = { readonly folder: string } & Pick<
+  ImageFacts,
+  'image' | 'overlay' | 'format' | 'virtualSize' | 'readOnly'
+>
+
+export interface FailedImage {
+  readonly image: string
+  readonly reason: string
 }
 
-export function statusFacts(
-  options: MountOptions,
+export function mountFacts(
+  { mountpoint, threads, cache }: MountOptions,
   transport: 'kernel' | 'libfuse',
-  chain: readonly ChainMember[],
   mounted: number,
-): StatusFacts {
+): MountFacts {
   return {
     pid: process.pid,
-    image: hideCredentials(options.image),
-    mountpoint: options.mountpoint,
+    mountpoint,
     transport,
-    threads: transport === 'kernel' ? options.threads : 1,
+    threads: transport === 'kernel' ? threads : 1,
     // libfuse 2 has no other.
-    cache: transport === 'kernel' ? options.cache : 'writethrough',
-    readOnly: options.readOnly,
+    cache: transport === 'kernel' ? cache : 'writethrough',
     mounted: new Date(mounted).toISOString(),
-    chain: chain.map(({ path, format, size, info, backingName, dataFile }) => ({
-      filename: path,
-      format,
-      virtualSize: size,
-      ...(info.clusterSize === undefined ? {} : { clusterSize: info.clusterSize }),
-      ...(backingName === null ? {} : { backingFile: hideCredentials(backingName) }),
-      ...(dataFile === null ? {} : { dataFile }),
-    })),
   }
 }
 
-/** The text of .rawmount/status.json, as of now. */
-export function renderStatus(
-  facts: StatusFacts,
+/** The status of an image, as of now. */
+export function imageStatus(
+  mount: MountFacts,
+  image: ImageFacts,
   disk: Disk,
   counters: SharedArrayBuffer,
   copying: CopyProgressDescription | null,
-): string {
+  several = false,
+): MountStatus {
+  const { chain, ...facts } = image
+  return { ...mount, ...facts, chain, ...requests(counters, !several), ...imageProgress(disk, copying) }
+}
+
+/** The text of .rawmount/status.json of an image. */
+export function renderStatus(status: MountStatus): string {
+  const shown = { ...status, prefetch: fitting(status.prefetch) }
+  return `${alignNumbers(JSON.stringify(shown, null, 2))}${padding(shown)}\n`
+}
+
+/** The status of a mount with many images, as of now. */
+export function foldersStatus(
+  mount: MountFacts,
+  images: readonly FolderFacts[],
+  failed: readonly FailedImage[],
+  counters: SharedArrayBuffer,
+): FoldersStatus {
+  return { ...mount, ...requests(counters, true), images, failed }
+}
+
+/** The text of .rawmount/status.json above the folders of many images. */
+export function renderFolders(status: FoldersStatus): string {
+  return `${alignNumbers(JSON.stringify(status, null, 2))}\n`
+}
+
+function requests(counters: SharedArrayBuffer, timed: boolean): Requests {
   const { bytesRead, bytesWritten, errors, ...requests } = sumCounters(counters)
-  const { chain, ...mount } = facts
-  const [{ format, virtualSize, clusterSize }] = chain
-  const status: MountStatus = {
-    ...mount,
-    format,
-    virtualSize,
-    clusterSize,
-    chain,
-    requests,
-    bytes: { read: bytesRead, written: bytesWritten },
-    errors,
-    metadata: { pending: disk.pending(), commits: disk.commits },
-    ...(copying === null ? NO_COPYING : fitting(copyStatus(copying))),
-    baseWrites: baseWrites(disk),
-  }
-  return `${alignNumbers(JSON.stringify(status, null, 2))}${padding(status)}\n`
+  const bytes = { read: bytesRead, written: bytesWritten }
+  return { requests, bytes, errors, latency: timed ? latency(counters) : null }
 }
 
-function baseWrites({ baseWriter }: Disk): BaseWritesStatus | null {
-  if (baseWriter === null) return null
-  const { mode, behind, fault } = baseWriter
-  return { mode, behind, errno: fault }
+function latency(counters: SharedArrayBuffer): Latency {
+  const kinds = KINDS.map(name => {
+    const times = latenciesOf(counters, Kind[name])
+    return [name, { p50: quantile(times, 0.5), p99: quantile(times, 0.99) }]
+  })
+  return Object.fromEntries(kinds) as Latency
 }
-
-/** Of a mount without a base, or that only reads. */
-const NO_COPYING = {
-  prefetch: { state: 'off', reason: null, copied: 0, readRate: 0, writeRate: 0, requests: 0 },
-  copyOnRead: { on: false, copied: 0, skipped: 0, queued: 0 },
-  base: null,
-} as const
 
 /*
  * The text keeps its size while what it says changes. Programs ask for a file's size first and then read as many bytes:
@@ -147,16 +139,16 @@ const LONGEST_STATE = 'waiting'.length
 const LONGEST_REASON = 320
 
 /** With a reason that leaves out its middle where it would be too long, the names of files in deep directories. */
-function fitting(status: CopyStatus): CopyStatus {
-  const { reason } = status.prefetch
-  if (reason === null || jsonLength(reason) <= LONGEST_REASON) return status
+function fitting(prefetch: CopyStatus['prefetch']): CopyStatus['prefetch'] {
+  const { reason } = prefetch
+  if (reason === null || jsonLength(reason) <= LONGEST_REASON) return prefetch
   const characters = [...reason]
   let shown = reason
   for (let keep = LONGEST_REASON; jsonLength(shown) > LONGEST_REASON; keep -= 2) {
     const half = Math.min(keep, characters.length - 1) >> 1
     shown = [...characters.slice(0, half), '…', ...characters.slice(-half)].join('')
   }
-  return { ...status, prefetch: { ...status.prefetch, reason: shown } }
+  return { ...prefetch, reason: shown }
 }
 
 function jsonLength(text: string | null): number {

@@ -1,4 +1,3 @@
-import type { Disk } from '../../disk/disk.js'
 import { Extent } from '../../disk/extents.js'
 import type { AttributeChange, Attributes, Caching } from '../../fuse/file-system.js'
 import {
@@ -10,16 +9,16 @@ import {
 import type { IoBuffer } from '../../libc/io-buffer.js'
 import * as atomics from '../../shared/atomics.js'
 import { type FileNode, O_ACCMODE, refuse } from '../nodes.js'
+import type { SharedWindow } from '../partition-files/shared-window.js'
+import type { AttachedDisk } from './attached-disk.js'
 
-/** The cells of DiskFile's shared memory: times as seconds and nanoseconds, then the count of open handles. */
 const ATIME = 0
 const MTIME = 2
 const CTIME = 4
-const TIMES = 6
 
 /**
- * disk.raw: the guest's disk as a file whose size never changes. Like a block device it ignores O_TRUNC, so that
- * `cp image /mnt/disk.raw` works, and refuses every other size.
+ * The guest's disk, or a partition of it, as a file whose size never changes. Like a block device it ignores
+ * O_TRUNC, so that `cp image /mnt/disk.raw` works, and refuses every other size.
  *
  * The times are what the kernel's write-back cache last said, or the mount's; they live as long as the mount.
  */
@@ -27,32 +26,35 @@ export class DiskFile implements FileNode {
   readonly caching: Caching
   private readonly times: Float64Array
   private readonly handles: Int32Array
+  private readonly size: number
+  /** Where the file begins on the disk. */
+  private readonly start: number
   private readonly extent = new Extent()
-
-  static allocate(now: number): SharedArrayBuffer {
-    const memory = new SharedArrayBuffer(TIMES * 8 + 8)
-    const times = new Float64Array(memory, 0, TIMES)
-    for (let i = 0; i < TIMES; i += 2) setTime(times, i, 'now', 0, now)
-    return memory
-  }
 
   constructor(
     readonly name: string,
-    private readonly disk: Disk,
-    memory: SharedArrayBuffer,
+    private readonly source: AttachedDisk,
+    readonly coherence: SharedWindow,
     private readonly mode: number,
     cached: boolean,
   ) {
-    this.times = new Float64Array(memory, 0, TIMES)
-    this.handles = new Int32Array(memory, TIMES * 8, 1)
+    const { times, handles } = coherence.cells
+    this.times = times
+    this.handles = handles
+    this.size = coherence.size
+    this.start = coherence.offset
     this.caching = cached ? 'cached' : 'direct'
   }
 
+  private get disk() {
+    return this.source.disk
+  }
+
   attributes(out: Attributes): void {
-    const { disk, times } = this
+    const { disk, size, times } = this
     out.mode = S_IFREG | this.mode
-    out.size = disk.size
-    out.blocks = Math.floor(Math.min(disk.allocated(), disk.size + 511) / 512)
+    out.size = size
+    out.blocks = Math.floor(Math.min(disk.allocated(), size + 511) / 512)
     out.atime = times[ATIME]
     out.atimeNanoseconds = times[ATIME + 1]
     out.mtime = times[MTIME]
@@ -63,7 +65,7 @@ export class DiskFile implements FileNode {
 
   change(change: AttributeChange): void {
     const { size, mode, uid, gid } = change
-    if (size !== null && size !== 0 && size !== this.disk.size) throw refuse('EINVAL', 'truncate', this.name)
+    if (size !== null && size !== 0 && size !== this.size) throw refuse('EINVAL', 'truncate', this.name)
     if (mode !== null || uid !== null || gid !== null) throw refuse('EPERM', 'chmod', this.name)
     const now = Date.now()
     if (change.atime !== null) setTime(this.times, ATIME, change.atime, change.atimeNanoseconds, now)
@@ -72,22 +74,27 @@ export class DiskFile implements FileNode {
   }
 
   open(flags: number): number {
-    if ((flags & O_ACCMODE) !== 0 && !this.disk.writable) throw refuse('EROFS', 'open', this.name)
+    if ((flags & O_ACCMODE) !== 0 && !this.source.writable) throw refuse('EROFS', 'open', this.name)
+    this.coherence.opened()
     atomics.add(this.handles, 0, 1)
     return 0
   }
 
   read(_handle: number, buffer: IoBuffer, at: number, length: number, offset: number): number {
-    const count = Math.max(0, Math.min(length, this.disk.size - offset))
-    if (count > 0) this.disk.read(offset, count, buffer, at)
+    const count = Math.max(0, Math.min(length, this.size - offset))
+    if (count > 0) this.disk.read(this.start + offset, count, buffer, at)
     return count
   }
 
   write(_handle: number, buffer: IoBuffer, at: number, length: number, offset: number): number {
     // A write that begins before the end and goes beyond it is cut, as on a block device.
-    const count = Math.min(length, this.disk.size - offset)
+    const count = Math.min(length, this.size - offset)
     if (count <= 0 && length > 0) throw refuse('ENOSPC', 'write', this.name)
-    if (count > 0) this.disk.write(offset, count, buffer, at)
+    if (count > 0) {
+      const start = this.start + offset
+      this.disk.write(start, count, buffer, at)
+      this.coherence.wrote(start, start + count)
+    }
     return count
   }
 
@@ -112,21 +119,24 @@ export class DiskFile implements FileNode {
     }
     if (kind !== FALLOC_FL_PUNCH_HOLE && kind !== FALLOC_FL_ZERO_RANGE)
       throw refuse('EOPNOTSUPP', 'fallocate', this.name)
-    if (end > disk.size && !keepsSize) throw refuse('ENOSPC', 'fallocate', this.name)
-    const count = Math.min(end, disk.size) - offset
-    if (count > 0) disk.zero(offset, count)
+    if (end > this.size && !keepsSize) throw refuse('ENOSPC', 'fallocate', this.name)
+    const count = Math.min(end, this.size) - offset
+    if (count <= 0) return
+    const start = this.start + offset
+    disk.zero(start, count)
+    this.coherence.wrote(start, start + count)
   }
 
   seek(offset: number, whence: number): number {
-    const { disk, extent } = this
-    if (offset < 0 || offset >= disk.size) throw refuse('ENXIO', 'lseek', this.name)
+    const { disk, start, size, extent } = this
+    if (offset < 0 || offset >= size) throw refuse('ENXIO', 'lseek', this.name)
     const wanted = whence === SEEK_DATA
-    for (let next = offset; next < disk.size; next += extent.length) {
-      disk.nextExtent(next, disk.size - next, extent)
+    for (let next = offset; next < size; next += extent.length) {
+      disk.nextExtent(start + next, size - next, extent)
       if ((extent.data && !extent.hole) === wanted) return next
     }
     if (wanted) throw refuse('ENXIO', 'lseek', this.name)
-    return disk.size
+    return size
   }
 }
 

@@ -5,9 +5,17 @@ import type {
   DirectoryEntry,
   FileSystem,
   FileSystemStatistics,
+  OutdatedPages,
 } from '../../fuse/file-system.js'
 import type { IoBuffer } from '../../libc/io-buffer.js'
-import { type DirectoryNode, type FileNode, isDirectory, refuse, type TreeNode } from '../nodes.js'
+import {
+  type ChangingFiles,
+  type Coherence,
+  type FileNode,
+  isDirectory,
+  refuse,
+  type TreeNode,
+} from '../nodes.js'
 
 const S_IFDIR = 0o040000
 
@@ -16,9 +24,12 @@ export interface Owner {
   readonly gid: number
 }
 
+/** Inode numbers of changing files begin here: the directory's times this, and the file's id. */
+const CHANGING = 2 ** 32
+
 /**
- * The mounted tree as a file system. It never changes its shape: inode numbers are places in a list, in the order in
- * which the tree is walked, so every worker that builds it from the same description gets the same.
+ * The mounted tree as a file system. Its shape is fixed, but for changing files: inode numbers are places in a list, in
+ * the order in which the tree is walked, so every worker that builds it from the same description gets the same.
  */
 export class Tree implements FileSystem {
   private readonly nodes: TreeNode[] = []
@@ -26,7 +37,7 @@ export class Tree implements FileSystem {
   private readonly listings: DirectoryEntry[][] = []
 
   constructor(
-    root: DirectoryNode,
+    root: TreeNode,
     private readonly owner: Owner,
     private readonly directoryMode: number,
     private readonly mounted: number,
@@ -54,7 +65,13 @@ export class Tree implements FileSystem {
     const listing = this.listings[parent - 1]
     if (listing === undefined) throw refuse('ENOTDIR', 'lookup', name)
     for (let i = 0; i < listing.length; i++) if (listing[i].name === name) return listing[i].inode
+    const id = this.changing(parent)?.lookup(name) ?? 0
+    if (id > 0) return parent * CHANGING + id
     throw refuse('ENOENT', 'lookup', name)
+  }
+
+  lasting(inode: number): boolean {
+    return inode < CHANGING
   }
 
   attributes(inode: number, out: Attributes): void {
@@ -120,7 +137,33 @@ export class Tree implements FileSystem {
   entries(inode: number): readonly DirectoryEntry[] {
     const listing = this.listings[inode - 1]
     if (listing === undefined) throw refuse('ENOTDIR', 'readdir', this.node(inode).name)
-    return listing
+    const changing = this.changing(inode)
+    if (changing === null) return listing
+    return [...listing, ...changing.list().map(id => this.changingEntry(inode, id))]
+  }
+
+  outdates(inode: number): boolean {
+    return this.coherence(inode)?.outdates() ?? false
+  }
+
+  takeOutdated(inode: number): readonly OutdatedPages[] {
+    const directory = inode < CHANGING ? this.parents[inode - 1]! : Math.floor(inode / CHANGING)
+    const parts = this.coherence(inode)?.take() ?? []
+    return parts.map(({ file, offset, length }) => ({
+      inode: typeof file === 'string' ? this.lookup(directory, file) : directory * CHANGING + file,
+      offset,
+      length,
+    }))
+  }
+
+  droppedOutdated(inode: number): void {
+    this.coherence(inode)?.dropped()
+  }
+
+  control(inode: number, command: number, out: Uint8Array): number {
+    const node = this.node(inode)
+    if (isDirectory(node) || node.control === undefined) throw refuse('ENOTTY', 'ioctl', node.name)
+    return node.control(command, out)
   }
 
   statistics(out: FileSystemStatistics): void {
@@ -128,9 +171,27 @@ export class Tree implements FileSystem {
     this.describeSpace(out)
   }
 
+  private coherence(inode: number): Coherence | undefined {
+    const node = this.node(inode)
+    return isDirectory(node) ? undefined : node.coherence
+  }
+
+  private changing(inode: number): ChangingFiles | null {
+    const node = this.node(inode)
+    return (isDirectory(node) && node.changing) || null
+  }
+
+  private changingEntry(parent: number, id: number): DirectoryEntry {
+    const inode = parent * CHANGING + id
+    return { name: this.node(inode).name, inode, directory: false }
+  }
+
   private node(inode: number): TreeNode {
-    const node = this.nodes[inode - 1]
-    if (node === undefined) throw refuse('ENOENT', 'lookup', `inode ${inode}`)
+    const node =
+      inode < CHANGING
+        ? this.nodes[inode - 1]
+        : this.changing(Math.floor(inode / CHANGING))?.file(inode % CHANGING)
+    if (node == null) throw refuse('ENOENT', 'lookup', `inode ${inode}`)
     return node
   }
 

@@ -5,6 +5,7 @@ import type {
   DirectoryEntry,
   FileSystem,
   FileSystemStatistics,
+  OutdatedPages,
 } from '../../../src/fuse/file-system.js'
 import { errno, SystemError } from '../../../src/libc/errno.js'
 import {
@@ -77,6 +78,14 @@ export class MemoryFileSystem implements FileSystem {
     if (inode === STATUS && (flags & 3) !== 0) throw new SystemError(errno.EACCES, 'open', 'status.json')
     this.calls.push(`open ${inode}`)
     return ++this.handles
+  }
+
+  lasting(): boolean {
+    return true
+  }
+
+  control(): number {
+    throw new SystemError(errno.ENOTTY, 'ioctl', '')
   }
 
   caching(inode: number): Caching {
@@ -152,6 +161,16 @@ export class MemoryFileSystem implements FileSystem {
     }
     throw new SystemError(errno.ENOTDIR, 'readdir', `inode ${inode}`)
   }
+
+  outdates(): boolean {
+    return false
+  }
+
+  takeOutdated(_inode: number): readonly OutdatedPages[] {
+    return []
+  }
+
+  droppedOutdated(): void {}
 
   statistics(out: FileSystemStatistics): void {
     out.blockSize = BLOCK

@@ -45,7 +45,7 @@ const served: ServedDescription = {
   ...(fd < 0 ? {} : { backing: { fd, size: fstatSync(fd).size } }),
 }
 const mountOptions: MountOptions = {
-  mountpoint: checkMountpoint(options.mountpoint),
+  mountpoint: checkMountpoint(options.mountpoint).path,
   fsname: options.fsname ?? 'test, image',
   readOnly: options.readOnly ?? false,
   allowOther: options.allowOther ?? false,

@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import { access, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import test from 'ava'
+import { NEEDS, PROGRAM, type Scratch, scratch } from '../support/mounting.js'
+import { lacks, run, succeed } from '../support/tools.js'
+
+/** Writes that go to an overlay: the image stays as it is. */
+const MiB = 1024 * 1024
+
+async function evidence(work: Scratch, format = 'qed'): Promise<{ image: string; before: object }> {
+  const image = await work.create(`evidence.${format}`, '-f', format, '16M')
+  const mounted = await work.mount(image, '--format', format)
+  await writeFile(mounted.disk, Buffer.alloc(MiB, 3), { flag: 'r+' })
+  await mounted.unmount()
+  return { image, before: await fingerprint(image) }
+}
+
+/** All that a change would show in, but the time of the last read. */
+async function fingerprint(path: string): Promise<object> {
+  const { size, mtimeMs, ctimeMs } = await stat(path)
+  const hash = createHash('sha256').update(await readFile(path))
+  return { size, mtimeMs, ctimeMs, hash: hash.digest('hex') }
+}
+
+for (const format of ['qed', 'fvd', 'raw']) {
+  test(`with --overlay FILE a ${format} image stays as it is, byte for byte, and the writes are kept`, async t => {
+    if (lacks(t, ...NEEDS.kernel)) return
+    const work = await scratch(t)
+    const { image, before } = await evidence(work, format)
+    for (const overlay of [work.join('over.qed'), work.join('over.fvd')]) {
+      const options = ['--overlay', overlay, ...(format === 'raw' ? ['--format', 'raw'] : [])]
+      const first = await work.mount(image, ...options)
+      t.like(await first.status(), { image, overlay, readOnly: false })
+      await writeFile(first.disk, Buffer.alloc(4096, 9), { flag: 'r+' })
+      await first.unmount()
+      const second = await work.mount(image, ...options)
+      const disk = await readFile(second.disk)
+      t.true(disk.subarray(0, 4096).equals(Buffer.alloc(4096, 9)))
+      t.true(disk.subarray(4096, MiB).equals(Buffer.alloc(MiB - 4096, 3)))
+      await second.unmount()
+      await work.rawmounts('check', '-q', overlay)
+      t.regex(await work.rawmounts('info', overlay), new RegExp(`file format: ${overlay.slice(-3)}`))
+    }
+    t.deepEqual(await fingerprint(image), before)
+  })
+}
+
+test('a temporary overlay takes writes, and is gone without a trace', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const { image, before } = await evidence(work)
+  const kept = async () =>
+    (await readdir(process.env.TMPDIR ?? '/var/tmp')).filter(name => name.includes('overlay'))
+  const mounted = await work.mount(image, '--overlay', 'temp')
+  t.deepEqual(await kept(), [])
+  await succeed('mkfs.ext4', '-q', '-F', mounted.disk)
+  await succeed('e2fsck', '-fn', mounted.disk)
+  t.is((await mounted.status()).overlay, 'temp')
+  await mounted.unmount()
+  t.deepEqual(await fingerprint(image), before)
+  const again = await work.mount(image, '--overlay', 'temp')
+  t.true((await readFile(again.disk)).subarray(0, MiB).equals(Buffer.alloc(MiB, 3)))
+  await again.unmount()
+})
+
+test('several images can have an overlay each, in a directory of them', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const base = await work.create('golden.qed', '16M')
+  const vm = await work.create('vm.qed', '-b', base)
+  const before = [await fingerprint(base), await fingerprint(vm)]
+  const overlays = await work.directory('overlays')
+  const mnt = await work.directory('mnt')
+  await work.rawmounts('mount', '--overlay', overlays, base, vm, mnt)
+  t.deepEqual(await readdir(overlays), ['golden.qed', 'vm.qed'])
+  for (const name of ['golden', 'vm']) {
+    await writeFile(`${mnt}/${name}/disk.raw`, Buffer.alloc(MiB, 1), { flag: 'r+' })
+  }
+  await work.rawmounts('umount', mnt)
+  t.deepEqual([await fingerprint(base), await fingerprint(vm)], before)
+})
+
+test('what cannot be an overlay of the image is refused in one line', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const { image } = await evidence(work)
+  const mnt = work.join('mnt')
+  const other = await work.create('other.qed', '-b', await work.create('base.qed', '16M'))
+  const alone = await work.create('alone.qed', '16M')
+  const refused = async (message: string, ...args: string[]) => {
+    t.like(await work.rawmount('mount', ...args, image, mnt), { code: 1, stderr: `rawmount: ${message}\n` })
+  }
+  const next = 'name a file that does not exist yet, or mount the overlay itself'
+  await refused(
+    `${other}: is on top of ${work.join('base.qed')}, not of ${image}; ${next}`,
+    '--overlay',
+    other,
+  )
+  await refused(`${alone}: has no backing file, not of ${image}; ${next}`, '--overlay', alone)
+  await refused(
+    `${image}: is the image itself, not an overlay on top of it; name a file that does not exist yet`,
+    '--overlay',
+    image,
+  )
+  const fresh = work.join('fresh.qed')
+  await refused(
+    `${fresh}: one overlay cannot stand on several images; give --overlay a directory that is there, or temp`,
+    '--overlay',
+    fresh,
+    other,
+  )
+  await t.throwsAsync(access(fresh))
+  await refused("mount: option '--overlay-format' needs --overlay", '--overlay-format', 'qed')
+  await refused(
+    "mount: option '--overlay=temp' is for mounts that are written to, and -r is for those that are not: drop one of them",
+    '-r',
+    '--overlay',
+    'temp',
+  )
+  t.deepEqual(await readdir(mnt), [])
+})
+
+test('an overlay that was made for an image in use is taken away again', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const image = await work.create('vm.qed', '16M')
+  const writer = await work.mountAt('writer', image)
+  const mnt = await work.directory('mnt')
+  const temporary = await work.directory('temporary')
+  const fresh = work.join('fresh.qed')
+  const overlaid = (TMPDIR: string, overlay: string) =>
+    run(process.execPath, [PROGRAM, 'mount', '--overlay', overlay, image, mnt], { env: { TMPDIR } })
+  for (const overlay of ['temp', fresh]) {
+    const outcome = await overlaid(temporary, overlay)
+    t.is(outcome.code, 1)
+    t.regex(outcome.stderr, /is being written by another program/)
+  }
+  t.deepEqual(await readdir(temporary), [])
+  await t.throwsAsync(access(fresh))
+  const nowhere = work.join('nowhere')
+  const outcome = await overlaid(nowhere, 'temp')
+  t.like(outcome, {
+    code: 1,
+    stderr: `rawmount: ${nowhere}: takes no temporary overlay (ENOENT); name another directory with TMPDIR, or give --overlay a file\n`,
+  })
+  await writer.unmount()
+})
