@@ -41,6 +41,6 @@ export function parseMountLine(line: string): MountEntry[] {
 }
 
 /** Blank, tab, newline, backslash and # stand as octal numbers. */
-function unescapeOctal(text: string): string {
+export function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
 }

@@ -10,6 +10,7 @@ export const MS_RDONLY = 0x01
 export const MS_NOSUID = 0x02
 export const MS_NODEV = 0x04
 export const MS_NOEXEC = 0x08
+export const MS_SYNCHRONOUS = 0x10
 export const MS_NOATIME = 0x400
 
 export const MNT_FORCE = 0x01

@@ -5,12 +5,12 @@ import { mount } from '../../src/commands/table/mount.js'
 
 function optionsOf(...args: string[]) {
   const { values, operands } = parse(mount, [...args, 'vm.qed', '/mnt/vm'])!
-  return mountOptions(operands[0]!, operands[1]!, values)
+  return mountOptions(operands, values)
 }
 
 test('paths become absolute, as the daemon has another working directory', t => {
-  const { image, mountpoint } = optionsOf()
-  t.deepEqual([image, mountpoint], [`${process.cwd()}/vm.qed`, '/mnt/vm'])
+  const { images, mountpoint } = optionsOf()
+  t.deepEqual([...images, mountpoint], [`${process.cwd()}/vm.qed`, '/mnt/vm'])
 })
 
 test('every option of mount can be given with -o, too', t => {
@@ -37,8 +37,20 @@ test('of ro and rw the last one counts, and -r is never undone', t => {
 
 test('what fstab lines say for mount(8) itself is passed over', t => {
   const words =
-    'defaults,rw,noauto,nofail,user,users,_netdev,noatime,nosuid,nodev,x-systemd.automount,X-mount.mkdir=0700'
+    'defaults,rw,auto,noauto,nofail,user=me,users,owner,group,_netdev,nodiratime,nosuid,nodev,suid,dev,comment=x,x-systemd.automount,X-mount.mkdir=0700'
   t.deepEqual(optionsOf('-o', words), optionsOf())
+})
+
+test('what the kernel does by itself is handed to it, and the last word counts', t => {
+  t.deepEqual(optionsOf('-o', 'noexec,noatime,sync').flags, ['noexec', 'noatime', 'sync'])
+  t.deepEqual(optionsOf('-o', 'noexec,noatime,sync,exec,relatime,async').flags, [])
+  t.deepEqual(optionsOf('-o', 'async,sync').flags, ['sync'])
+})
+
+test('owner and permissions are numbers, the mask in octal', t => {
+  t.like(optionsOf(), { uid: null, gid: null, umask: null })
+  t.like(optionsOf('-o', 'uid=4294967294,gid=0,umask=0027'), { uid: 2 ** 32 - 2, gid: 0, umask: 0o27 })
+  t.like(optionsOf('--uid=1000', '--gid', '100', '--umask', '0'), { uid: 1000, gid: 100, umask: 0 })
 })
 
 const COMPLAINTS: [string, string][] = [
@@ -48,6 +60,15 @@ const COMPLAINTS: [string, string][] = [
   ['ro=1', "mount: option '-o ro' takes no value"],
   ['allow_other=yes', "mount: option '-o allow_other' takes no value"],
   ['threads', "mount: option '-o threads' needs a value: threads=N"],
+  [
+    'remount,ro',
+    'mount: the options of a mount cannot be changed (remount): unmount, and mount again with those you want',
+  ],
+  ['uid=me', "mount: option '-o uid' takes a number from 0 to 4294967294, not 'me'"],
+  ['gid=4294967295', "mount: option '-o gid' takes a number from 0 to 4294967294, not '4294967295'"],
+  ['umask=08', "mount: option '-o umask' takes three octal digits such as 022, not '08'"],
+  ['umask=1777', "mount: option '-o umask' takes three octal digits such as 022, not '1777'"],
+  ['noexce', "mount: unknown mount option 'noexce': did you mean 'noexec'?"],
   ['threads=none', "mount: option '-o threads' takes a number from 1 to 64, not 'none'"],
 ]
 

@@ -1,0 +1,54 @@
+import { resolve } from 'node:path'
+import { findMount } from '../../fuse/mount-table.js'
+import { findImageMount } from '../../mount/outside/find-image-mount.js'
+import { command } from '../arguments/command.js'
+import { flag, text } from '../arguments/options.js'
+import { parse } from '../arguments/parse.js'
+import { print } from '../display/output.js'
+import { helpOf } from '../manual/help.js'
+import { umount } from '../table/umount.js'
+import { withHelperCodes } from './helper-codes.js'
+
+/**
+ * Called as umount.fuse.rawmount, which is what umount(8) does for mounts of this type when there is such a link in
+ * /sbin: then it, too, returns when the image is closed and clean. @see man 8 umount, "External helpers"
+ */
+const helper = command({
+  ...umount,
+  options: {
+    lazy: flag('l,lazy', 'out of sight at once; the image is closed when the last user is gone'),
+    force: flag('f,force', 'cut off whoever uses the mount; what was not flushed is lost'),
+    noMtab: flag('n,no-mtab', 'ignored'),
+    verbose: flag('v,verbose', 'ignored'),
+    readOnly: flag('r,read-only', 'ignored'),
+    type: text('t,types', 'TYPE', null, 'ignored: umount(8) passes it'),
+  },
+})
+
+export async function run(args: readonly string[]): Promise<number> {
+  return withHelperCodes(async () => {
+    const given = parse(helper, args)
+    if (given === null) await print(helpOf(umount))
+    else await unmount(resolve(given.operands[0] ?? ''), given.values)
+    return 0
+  })
+}
+
+async function unmount(path: string, { lazy, force }: { lazy: boolean; force: boolean }): Promise<void> {
+  if (!lazy && !force) {
+    const { unmountImage } = await import('../../mount/outside/unmount.js')
+    return unmountImage(path)
+  }
+  const { detach } = await import('../../fuse/unmount.js')
+  const { mountpoint, minor, device } = findImageMount(path)
+  if (force) {
+    const { abortConnection } = await import('../../fuse/abort.js')
+    abortConnection(minor, mountpoint)
+  }
+  try {
+    detach(mountpoint, true)
+  } catch (error) {
+    // The daemon, whose connection it was, may have been faster.
+    if (findMount(mountpoint)?.device === device) throw error
+  }
+}
