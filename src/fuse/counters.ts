@@ -1,3 +1,6 @@
+import { errno } from '../libc/errno.js'
+import { addLatency, type Histogram, type Kind, LATENCY_CELLS, sumLatencies } from './latencies.js'
+
 /**
  * What the workers did, for the status file and for tests: a row of numbers per worker in shared memory. A worker
  * adds to its own row only, so no addition needs an atomic; the reader sums the rows and may be a request behind.
@@ -13,14 +16,21 @@ export const Counter = {
   others: 3,
   bytesRead: 4,
   bytesWritten: 5,
-  /** Requests that were answered with an error, but for names that do not exist. */
+  /** Requests that were answered with an error, see isFailure(). */
   errors: 6,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 
+/** Not what is asked to find out whether it is there: names, and operations that the kernel can do without. */
+export function isFailure(number: number): boolean {
+  return number !== errno.ENOENT && number !== errno.ENOSYS && number !== errno.ENOTTY
+}
+
 const COUNTERS = 7
-/** Two cache lines, so that two workers never write to one line (processors fetch lines in pairs). */
-const ROW = 16
+/** Where the histograms of a row begin. */
+const LATENCIES = 8
+/** Whole pairs of cache lines, so that two workers never write to one line (processors fetch lines in pairs). */
+const ROW = Math.ceil((LATENCIES + LATENCY_CELLS) / 16) * 16
 
 export type Totals = Record<keyof typeof Counter, number>
 
@@ -31,13 +41,25 @@ export function createCounters(workers: number): SharedArrayBuffer {
 /** The row of one worker. */
 export class Counters {
   private readonly cells: Float64Array
+  private readonly latencies: Float64Array
 
   constructor(memory: SharedArrayBuffer, worker: number) {
-    this.cells = new Float64Array(memory, worker * ROW * Float64Array.BYTES_PER_ELEMENT, COUNTERS)
+    const start = worker * ROW
+    this.cells = new Float64Array(memory, start * Float64Array.BYTES_PER_ELEMENT, COUNTERS)
+    this.latencies = new Float64Array(
+      memory,
+      (start + LATENCIES) * Float64Array.BYTES_PER_ELEMENT,
+      LATENCY_CELLS,
+    )
   }
 
   add(counter: Counter, value: number): void {
     this.cells[counter]! += value
+  }
+
+  /** A request of that kind was served. */
+  took(kind: Kind, milliseconds: number): void {
+    addLatency(this.latencies, kind, milliseconds)
   }
 }
 
@@ -51,4 +73,12 @@ export function sumCounters(memory: SharedArrayBuffer): Totals {
     totals[name as keyof Totals] = sum
   }
   return totals
+}
+
+/** How long the requests of that kind took, over all workers; any thread. */
+export function latenciesOf(memory: SharedArrayBuffer, kind: Kind): Histogram {
+  const cells = new Float64Array(memory)
+  const rows: number[] = []
+  for (let row = 0; row < cells.length; row += ROW) rows.push(row + LATENCIES)
+  return sumLatencies(cells, rows, kind)
 }
