@@ -1,4 +1,5 @@
 import { ImageError } from '../../errors.js'
+import type { Takes } from './takes.js'
 
 /**
  * What an option is: all that parsing, --help, manual pages and completion need to know of it. The table of
@@ -14,6 +15,8 @@ export interface Option<T = unknown> {
   readonly choices: readonly string[]
   readonly default: T
   readonly help: string
+  /** For completion, where neither the choices nor the name of the value tell (takes.ts). */
+  readonly takes?: Takes
   /** The value that `text` means. `before` is the value so far, for options that add up when repeated. */
   read(text: string, before: T): T
 }
