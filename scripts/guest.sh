@@ -3,7 +3,7 @@
 # A kernel and a static busybox of Debian or Ubuntu are downloaded, and unpacked without being installed: the machine that
 # runs the tests keeps its own. Once, some 28 MB; 16 MB of it stay in a directory below ~/.cache.
 
-GUEST=${XDG_CACHE_HOME:-~/.cache}/rawmount-test/guest
+GUEST=$CACHE/guest
 
 # Metapackages that depend on a small kernel for virtual machines: Debian, Ubuntu.
 GUEST_KERNELS=(linux-image-cloud-amd64 linux-image-virtual)

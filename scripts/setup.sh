@@ -5,6 +5,9 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# What the tests download once.
+CACHE=${XDG_CACHE_HOME:-~/.cache}/rawmount-test
+
 say() {
   printf '%s\n' "$*" >&2
 }
@@ -29,13 +32,19 @@ package_of() {
     mkfs.xfs | xfs_repair) echo xfsprogs ;;
     mkfs.ext4 | e2fsck) echo e2fsprogs ;;
     sfdisk) echo fdisk ;;
+    sgdisk) echo gdisk ;;
     mount | umount | losetup) echo mount ;;
     xz) echo xz-utils ;;
     nginx) echo nginx-light ;;
     qemu-system-x86_64) echo qemu-system-x86 ;;
     mformat | mcopy) echo mtools ;;
     /usr/lib/syslinux/*) echo syslinux-common ;;
-    findmnt | setpriv | unshare) echo util-linux ;;
+    systemd-analyze) echo systemd ;;
+    script) echo bsdutils ;;
+    groff) echo groff-base ;;
+    # Ubuntu has it as a snap only, which no test can keep in a directory of its own.
+    chromium) if apt-cache show chromium > /dev/null 2>&1; then echo chromium; fi ;;
+    findmnt | setpriv | unshare | partx | fstrim | fallocate) echo util-linux ;;
     *) echo "$1" ;;
   esac
 }
@@ -68,7 +77,7 @@ install_tools() {
   for tool in "${missing[@]}"; do
     packages+=("$(package_of "$tool")")
   done
-  mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+  mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u | sed '/^$/d')
   if ! is_root; then
     say "Missing: ${missing[*]}. To install them, run:"
     say "    sudo apt-get update && sudo apt-get install -y ${packages[*]}"
@@ -104,6 +113,11 @@ require_fuse() {
 
 # Without install scripts: all that is native comes prebuilt inside the packages, so nothing is compiled.
 install_node_modules() {
+  # npm ci begins by emptying the directory, through a link too: others who share it would stand there without.
+  if [ -L node_modules ]; then
+    say "node_modules is a link to $(readlink node_modules), so it is used as it is, and not brought up to date."
+    return 0
+  fi
   if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     say "Installing node modules: npm ci"
     npm ci --ignore-scripts --no-audit --no-fund --loglevel=error < /dev/null >&2

@@ -14,11 +14,14 @@
 set -euo pipefail
 source "$(dirname "$0")/setup.sh"
 source scripts/guest.sh
+source scripts/node.sh
+source scripts/clean-root.sh
 
 TOOLS=(
   qemu-img qemu-io qemu-storage-daemon fusermount3 libfuse.so.2 fio mkfs.xfs xfs_repair mkfs.ext4 e2fsck sfdisk
-  mount umount losetup findmnt setpriv unshare xz nginx openssl
-  qemu-system-x86_64 syslinux /usr/lib/syslinux/mbr/mbr.bin mformat mcopy
+  sgdisk partx fstrim fallocate
+  mount umount losetup findmnt setpriv unshare systemd-analyze xz nginx openssl bash zsh fish script groff mandoc
+  qemu-system-x86_64 syslinux /usr/lib/syslinux/mbr/mbr.bin mformat mcopy chromium
 )
 
 # Fills `arguments` with what AVA understands.
@@ -74,6 +77,7 @@ install_tools "${TOOLS[@]}" || say 'Going on without; tests that need them are s
 if is_root; then
   require_fuse
   prepare_guest || say 'Going on without a virtual machine; tests that boot are skipped, or fail where CI is set.'
+  prepare_clean_root || say 'Going on without a bare system; the tests of the package there are skipped, or fail where CI is set.'
 else
   say 'Not root: tests that mount or need loop devices are skipped. To run all of them: sudo npm test'
 fi
@@ -84,6 +88,8 @@ read_arguments "$@"
 export PATH=$PATH:/usr/sbin:/sbin
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/rawmount-test.XXXXXX")
 export TMPDIR
+# From version 22 on, tools that ask for it leave compiled code there.
+export NODE_DISABLE_COMPILE_CACHE=1
 # Some tests mount as another user, who must get through.
 chmod 711 "$TMPDIR"
 trap sweep EXIT

@@ -29,7 +29,8 @@ export function nextStep(error: Error): string {
     return 'libfuse.so.2 is missing: install the package libfuse2, or use --transport kernel'
   }
   if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') {
-    return "the package fuse-native is missing: run 'npm install', or use --transport kernel"
+    // npm leaves it out where it does not load when it is installed: without libfuse 2.
+    return 'the package fuse-native is missing: install libfuse2 and then rawmount again, or use --transport kernel'
   }
   return `fuse-native has no build for this machine (${process.arch}): use --transport kernel`
 }
