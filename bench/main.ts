@@ -16,13 +16,16 @@ import { writeDocs, writeResults } from './publish.js'
 import { number, spreadRows, summaryRows, textTable } from './report-table.js'
 import { comparisonsOf, type Results, type WorkloadResult } from './results.js'
 import { measure } from './rounds.js'
+import { TOOLBOX_NAMES } from './toolbox/contests.js'
+import { measureToolbox } from './toolbox/measure.js'
+import { toolboxTables } from './toolbox/report.js'
 import { WORKLOADS } from './workloads.js'
 
 /** The template, a full image for each contender of one comparison, and one that grows. */
 const FILES = 6
 
 async function main(args: readonly string[]): Promise<number> {
-  const names = [...WORKLOADS.map(({ id }) => id), ...COPYING_NAMES]
+  const names = [...WORKLOADS.map(({ id }) => id), ...COPYING_NAMES, ...TOOLBOX_NAMES]
   const options = parseOptions(args, names, text => process.stdout.write(text))
   if (options === null) return 0
   if (process.getuid!() !== 0) throw new Error('the benchmark mounts as root does: sudo npm run bench')
@@ -62,18 +65,23 @@ async function compare(options: Options, cleanup: Cleanup): Promise<number> {
   const workloads = await measureAll(images, options, cleanup, failed)
   await images.removeFilled()
   const copying = await measureCopying(images, cleanup, { ...options, say, failed })
+  const toolbox = await measureToolbox(cleanup, { ...options, directory, say, failed })
   const commands = Object.fromEntries(
     [...CONTENDERS, ...FILLERS].map(({ id, commandLine }) => [id, commandLine]),
   )
-  const results: Results = { date, machine, rounds, seconds, size, commands, workloads, copying }
+  const results: Results = { date, machine, rounds, seconds, size, commands, workloads, copying, toolbox }
   for (const comparison of comparisonsOf(results)) {
     say(`\n${comparison.title}\n\n${textTable(summaryRows(results, comparison))}`)
     say(`\n${textTable(spreadRows(results, comparison))}\n`)
   }
-  for (const { title, rows } of copying === null ? [] : copyingTables(copying)) {
+  const tables = [
+    ...(copying === null ? [] : copyingTables(copying)),
+    ...(toolbox === null ? [] : toolboxTables(toolbox)),
+  ]
+  for (const { title, rows } of tables) {
     say(`\n${title}\n\n${textTable(rows)}\n`)
   }
-  if (workloads.length > 0 || copying !== null) {
+  if (workloads.length > 0 || copying !== null || toolbox !== null) {
     for (const path of await writeResults(results)) say(path)
     if (options.docs) await writeDocs(results)
   }

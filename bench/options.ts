@@ -15,7 +15,7 @@ export const HELP = `usage: npm run bench -- [OPTIONS]
 
 Measures rawmount, through both transports, beside QEMU's own FUSE export of the same QED image and beside a raw file;
 rawmount on FVD beside rawmount on QED and QEMU's export of qcow2; and how an image is filled from a slow base, beside
-QEMU's copy-on-read and block-stream. Prints tables, and writes them with all samples and charts to bench/results/. Needs
+QEMU's copy-on-read and block-stream; and convert and compare beside qemu-img, of a disk four times as large. Prints tables, and writes them with all samples and charts to bench/results/. Needs
 root, and a quiet machine.
 
   --rounds N         times that each measurement is made, contenders taking turns (default 5)

@@ -7,11 +7,15 @@ import { type Machine, machineLine, versionsLine } from './machine.js'
 import { chart } from './report-svg.js'
 import { markdownTable, spreadRows, summaryRows } from './report-table.js'
 import { comparisonsOf, type Results } from './results.js'
+import { toolboxMarkdown } from './toolbox/report.js'
+import type { ToolboxResults } from './toolbox/results.js'
 
 const ROOT = new URL('../../', import.meta.url)
 const BEGIN = '<!-- measured: npm run bench -- --docs writes what follows -->'
 const END = '<!-- end of what was measured -->'
 const COPYING_BEGIN = '<!-- measured: npm run bench -- --only copying --docs writes what follows -->'
+const TOOLBOX_BEGIN = '<!-- measured: npm run bench -- --only toolbox --docs writes what follows -->'
+const TOOLBOX_END = '<!-- end of what was measured of the toolbox -->'
 const COPYING_END = '<!-- end of what was measured of copying -->'
 
 /** Writes bench/results/DATE.json and the charts; returns their paths. */
@@ -27,9 +31,10 @@ export async function writeResults(results: Results): Promise<string[]> {
 
 /** Puts what was measured into docs/performance.md, between its marks, and the charts beside it. */
 export async function writeDocs(results: Results): Promise<void> {
-  const { workloads, copying } = results
+  const { workloads, copying, toolbox } = results
   if (workloads.length > 0) await replaceBetween(BEGIN, END, section(results))
   if (copying !== null) await replaceBetween(COPYING_BEGIN, COPYING_END, copyingSection(results, copying))
+  if (toolbox !== null) await replaceBetween(TOOLBOX_BEGIN, TOOLBOX_END, toolboxSection(results, toolbox))
   await writeCharts(results, new URL('docs/performance', ROOT))
 }
 
@@ -60,10 +65,18 @@ async function writeCharts(results: Results, name: URL): Promise<string[]> {
 
 function copyingSection({ date, machine }: Results, copying: CopyingResults): string {
   return [
-    ...measuredOn(date, machine, `${copying.rounds} ${copying.rounds === 1 ? 'round' : 'rounds'}`),
+    ...measuredOn(date, machine, roundsOf(copying)),
     ...(copying.boot === null ? [] : [`![Dots: ${TIMELINE_TITLE}](performance-copying.svg)`, '']),
     copyingMarkdown(copying),
   ].join('\n')
+}
+
+function toolboxSection({ date, machine }: Results, toolbox: ToolboxResults): string {
+  return [...measuredOn(date, machine, roundsOf(toolbox)), toolboxMarkdown(toolbox)].join('\n')
+}
+
+function roundsOf({ rounds }: { readonly rounds: number }): string {
+  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`
 }
 
 function measuredOn(date: string, machine: Machine, how: string): string[] {

@@ -10,6 +10,7 @@ import { type ContenderId, LABELS } from './contenders/contender.js'
 import type { CopyingResults } from './copying/results.js'
 import type { Machine } from './machine.js'
 import { ratio, type Summary, summarize } from './statistics.js'
+import type { ToolboxResults } from './toolbox/results.js'
 import type { Target, Unit } from './workloads.js'
 
 /** What a run found out, as it is written to JSON: every sample of every round. */
@@ -25,6 +26,7 @@ export interface Results {
   readonly workloads: readonly WorkloadResult[]
   /** Null when nothing of it was measured. */
   readonly copying: CopyingResults | null
+  readonly toolbox: ToolboxResults | null
 }
 
 export interface WorkloadResult {

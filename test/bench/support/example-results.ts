@@ -71,4 +71,5 @@ export const results: Results = {
   commands: {},
   workloads: [reads, copies, mounting, fvdWrites],
   copying: null,
+  toolbox: null,
 }
