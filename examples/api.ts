@@ -3,12 +3,12 @@
  *
  *   npm run build && node dist/examples/api.js
  *
- * In a project of your own, import from 'rawmount'.
+ * The same lines work in a project of your own, after `npm install rawmount`.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createImage, Extent, ImageError, IoBuffer, openImage } from '../src/index.js'
+import { createImage, Extent, ImageError, IoBuffer, openImage } from 'rawmount'
 
 const directory = mkdtempSync(join(tmpdir(), 'rawmount-api-'))
 const path = join(directory, 'disk.qed')

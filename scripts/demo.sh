@@ -29,19 +29,11 @@ clean_up() {
   set +e
   trap - EXIT
   mountpoint -q "$work/files" && umount "$work/files"
-  [ -n "${loop:-}" ] && losetup -d "$loop" 2> /dev/null
   mountpoint -q "$work/vm" && rawmount umount "$work/vm"
   cd /
   rm -rf --one-file-system "$work"
   [ "$status" = 0 ] || say "The demo stopped early, with code $status; everything it made is removed."
   exit "$status"
-}
-
-# A loop device on the partition; sets `loop`. By offset, as not every kernel reads partition tables on loop devices.
-attach_partition() {
-  local command=(losetup --find --show --offset "$offset" --sizelimit "$length" "$@" vm/disk.raw)
-  loop=$("${command[@]}")
-  printf '%s  $ %s%s\n    %s\n' "$dim" "${command[*]}" "$plain" "$loop"
 }
 
 is_root || fail 'The demo mounts and uses loop devices, which needs root: sudo npm run demo'
@@ -55,7 +47,6 @@ build
 program=$PWD/dist/src/commands/main.js
 source_files=$PWD/src
 work=$(mktemp -d "${TMPDIR:-/tmp}/rawmount-demo.XXXXXX")
-loop=
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 cd "$work"
@@ -75,12 +66,10 @@ printf '%s  $ sfdisk vm/disk.raw <<< "label: gpt; size=512MiB, type=linux"%s\n' 
 printf 'label: gpt\nsize=512MiB, type=linux\n' | sfdisk --quiet vm/disk.raw
 show sfdisk --list vm/disk.raw
 
-tell 'A file system in the partition, through a loop device:'
-read -r start sectors < <(sfdisk --dump vm/disk.raw | sed -nE 's/.*start= *([0-9]+), size= *([0-9]+),.*/\1 \2/p')
-offset=$((start * 512)) length=$((sectors * 512))
-attach_partition
-show mkfs.ext4 -q "$loop"
-show mount "$loop" files
+tell 'The partition is a file of its own at once. A file system in it:'
+show ls -lh vm
+show mkfs.ext4 -q vm/p1.raw
+show mount -o loop vm/p1.raw files
 
 tell 'Files go in:'
 show cp -r "$source_files" files/
@@ -89,8 +78,6 @@ show du -sh files/src
 
 tell 'Everything is taken down. When umount returns, the image is complete, closed and clean:'
 show umount files
-show losetup --detach "$loop"
-loop=
 show rawmount umount vm
 
 tell 'The image has grown by what was written, and is sound:'
@@ -104,13 +91,10 @@ fi
 
 tell 'Another day, read-only this time: the files are all there.'
 show rawmount mount -r vm.qed vm
-attach_partition --read-only
-show mount -o ro "$loop" files
+show mount -o loop,ro vm/p1.raw files
 (cd files && sha256sum --check --quiet "$work/checksums")
 printf '    %s files, every checksum as it was\n' "$(wc -l < "$work/checksums")"
 show umount files
-show losetup --detach "$loop"
-loop=
 show rawmount umount vm
 
 tell "That's it. Everything the demo made is removed; 'node dist/src/commands/main.js --help' is the way on."
