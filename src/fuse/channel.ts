@@ -1,7 +1,7 @@
-import { errno, failed } from '../libc/errno.js'
+import { errno, failed, SystemError } from '../libc/errno.js'
 import { read, write } from '../libc/files.js'
 import type { IoBuffer } from '../libc/io-buffer.js'
-import { lastErrno } from '../libc/library.js'
+import { ERRNO_TRIES, lastErrno } from '../libc/library.js'
 import * as atomics from '../shared/atomics.js'
 
 /** Where a session gets requests from, and what it answers them to. */
@@ -71,6 +71,8 @@ export class DeviceChannel implements Channel {
   private readonly turns: number
   private current: number
   private served = false
+  /** Failures in a row that nobody understands; see ERRNO_TRIES. */
+  private unknown = 0
 
   /** `index`: of the worker, below MAX_WORKERS. */
   constructor(
@@ -92,6 +94,7 @@ export class DeviceChannel implements Channel {
     // Only this worker changes it, and whoever looks may be late: no atomic is needed.
     if ((words[turns]! & 1) === 1) words[turns]!++
     const length = this.wait(buffer)
+    this.unknown = 0
     words[turns]!++
     return length
   }
@@ -142,16 +145,19 @@ export class DeviceChannel implements Channel {
       case errno.ECONNABORTED:
         return Ended.aborted
       default:
-        throw failed('read', '/dev/fuse')
+        if (++this.unknown === ERRNO_TRIES) throw failed('read', '/dev/fuse')
+        return 0
     }
   }
 
   send(buffer: IoBuffer, length: number): boolean {
     this.served = true
-    if (write(this.current, buffer.address, length) === length) return true
-    const error = lastErrno()
-    // ENOENT: the caller was killed. The others: the mount went away; the next read will say which.
-    if (error === errno.ENOENT || error === errno.ENODEV || error === errno.ECONNABORTED) return false
-    throw failed('write', '/dev/fuse')
+    for (let tries = 1; ; tries++) {
+      if (write(this.current, buffer.address, length) === length) return true
+      const error = lastErrno()
+      // ENOENT: the caller was killed. The others: the mount went away; the next read will say which.
+      if (error === errno.ENOENT || error === errno.ENODEV || error === errno.ECONNABORTED) return false
+      if (tries === ERRNO_TRIES) throw new SystemError(error, 'write', '/dev/fuse')
+    }
   }
 }

@@ -1,8 +1,8 @@
 import { writeU64 } from '../bytes.js'
-import { errno, errnoName, failed } from '../libc/errno.js'
+import { errno, errnoName, SystemError } from '../libc/errno.js'
 import { write } from '../libc/files.js'
 import { IoBuffer } from '../libc/io-buffer.js'
-import { lastErrno } from '../libc/library.js'
+import { ERRNO_TRIES, lastErrno } from '../libc/library.js'
 import { tracer } from '../trace.js'
 import type { DeferredReply } from './deferred-reply.js'
 import type { FileSystem } from './file-system.js'
@@ -43,7 +43,7 @@ export class Invalidator {
     view.setInt32(OutHeader.error, 0, true)
     view.setUint32(OutHeader.unique, request.uniqueLow, true)
     view.setUint32(OutHeader.unique + 4, request.uniqueHigh, true)
-    if (this.send(request.descriptor, address, OutHeader.SIZE) !== OutHeader.SIZE) this.forgive('reply')
+    this.say('reply', request.descriptor, address, OutHeader.SIZE)
   }
 
   private drop(descriptor: number, inode: number, offset: number, length: number): void {
@@ -55,19 +55,23 @@ export class Invalidator {
     writeU64(view, NotifyInvalInode.inode, inode)
     writeU64(view, NotifyInvalInode.offset, offset)
     writeU64(view, NotifyInvalInode.length, length)
-    if (this.send(descriptor, address, NotifyInvalInode.SIZE) !== NotifyInvalInode.SIZE) {
-      this.forgive('notification')
-    }
+    this.say('notification', descriptor, address, NotifyInvalInode.SIZE)
   }
 
   /**
-   * ENOENT: the kernel has forgotten the inode, and its pages with it, or nobody waits any more. The others:
-   * unmounted.
+   * ENOENT: the kernel has forgotten the inode, and its pages with it, or nobody waits any more. The others that are
+   * forgiven: unmounted.
    */
-  private forgive(what: string): void {
-    const error = lastErrno()
-    if (!FORGIVEN.has(error)) throw failed(`write of a ${what}`, '/dev/fuse')
-    log('%s: %s', what, errnoName(error))
+  private say(what: string, descriptor: number, address: number, size: number): void {
+    for (let tries = 1; ; tries++) {
+      if (this.send(descriptor, address, size) === size) return
+      const error = lastErrno()
+      if (FORGIVEN.has(error)) {
+        log('%s: %s', what, errnoName(error))
+        return
+      }
+      if (tries === ERRNO_TRIES) throw new SystemError(error, `write of a ${what}`, '/dev/fuse')
+    }
   }
 }
 

@@ -11,6 +11,13 @@ export function declare(prototype: string): (...args: (number | string | null)[]
   return libc.func(prototype) as unknown as (...args: (number | string | null)[]) => number
 }
 
+/**
+ * How often a call that fails in an unknown way is made before that is believed. The runtime makes calls of its own, and one
+ * of those, in a garbage collection say, can fail between ours and the question for its errno, which then is that other
+ * call's. So who decides by an errno, and not only tells it, asks again.
+ */
+export const ERRNO_TRIES = 3
+
 /** errno of the last declared call of this thread that failed. */
 export function lastErrno(): number {
   return koffi.errno()

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
-import { errno, failed } from '../libc/errno.js'
+import { errno, failed, SystemError } from '../libc/errno.js'
 import * as files from '../libc/files.js'
 import { IoBuffer } from '../libc/io-buffer.js'
-import { lastErrno } from '../libc/library.js'
+import { ERRNO_TRIES, lastErrno } from '../libc/library.js'
 import type { FileDescription, StorageFile } from './storage-file.js'
 
 /** What zero() writes where the file system cannot punch holes. */
@@ -47,8 +47,12 @@ export class SystemFile implements StorageFile {
 
   zero(offset: number, length: number): void {
     const mode = files.FALLOC_FL_PUNCH_HOLE | files.FALLOC_FL_KEEP_SIZE
-    if (files.fallocate(this.fd, mode, offset, length) === 0) return
-    if (lastErrno() !== errno.EOPNOTSUPP) throw failed('fallocate', this.path)
+    for (let tries = 1; ; tries++) {
+      if (files.fallocate(this.fd, mode, offset, length) === 0) return
+      const error = lastErrno()
+      if (error === errno.EOPNOTSUPP) break
+      if (tries === ERRNO_TRIES) throw new SystemError(error, 'fallocate', this.path)
+    }
     const end = Math.min(offset + length, this.size())
     for (let at = offset; at < end; at += ZEROS.length)
       this.write(ZEROS, 0, Math.min(ZEROS.length, end - at), at)
@@ -70,11 +74,14 @@ export class SystemFile implements StorageFile {
   }
 
   stretch(offset: number, hole: boolean): number {
-    const end = files.lseek(this.fd, offset, hole ? files.SEEK_DATA : files.SEEK_HOLE)
-    if (end >= 0) return end
-    if (lastErrno() === errno.ENXIO) return Math.max(offset, this.size())
-    if (lastErrno() === errno.EINVAL) return hole ? offset : this.size()
-    throw failed('lseek', this.path)
+    for (let tries = 1; ; tries++) {
+      const end = files.lseek(this.fd, offset, hole ? files.SEEK_DATA : files.SEEK_HOLE)
+      if (end >= 0) return end
+      const error = lastErrno()
+      if (error === errno.ENXIO) return Math.max(offset, this.size())
+      if (error === errno.EINVAL) return hole ? offset : this.size()
+      if (tries === ERRNO_TRIES) throw new SystemError(error, 'lseek', this.path)
+    }
   }
 
   allocated(): number {

@@ -1,6 +1,7 @@
 import test from 'ava'
 import type { OutdatedPages } from '../../src/fuse/file-system.js'
 import { Invalidator } from '../../src/fuse/invalidator.js'
+import { lseek } from '../../src/libc/files.js'
 import { serve } from './support/fake-channel.js'
 import { DISK, MemoryFileSystem } from './support/memory-file-system.js'
 import { pack, request, UNIQUE, u32, u64 } from './support/message.js'
@@ -59,6 +60,24 @@ test('pages are dropped one part after the other, then the request is answered w
     [12, Buffer.from(pack(u32(16), u32(0), u64(UNIQUE)))],
   ])
   t.deepEqual(fs.calls, [`take ${DISK}`, 'dropped'])
+})
+
+test('an answer that fails in an unknown way is given again, and given up when it goes on failing', t => {
+  const answering = (failures: number) => {
+    let calls = 0
+    const invalidator = new Invalidator(new Outdated(), (_descriptor, _address, length) => {
+      if (calls++ >= failures) return Number(length)
+      // As it is when a call of the runtime fails between the write and the question for its errno.
+      return lseek(-1, 0, 0)
+    })
+    return () => {
+      invalidator.answer({ inode: DISK, descriptor: 12, uniqueLow: 1, uniqueHigh: 0 })
+      return calls
+    }
+  }
+  t.is(answering(1)(), 2)
+  t.is(answering(2)(), 3)
+  t.throws(answering(3), { message: /write of a reply: .*EBADF/ })
 })
 
 /** What lies in the one of the two buffers that has the address. */
