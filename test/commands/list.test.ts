@@ -25,6 +25,8 @@ test('list shows each mount with its image, state and process, in the order of m
   const a = await work.mountAt('a', await work.create('a.qed', '1M'))
   const b = await work.mountAt('b b', await work.create('b b.qed', '1M'), '-r')
   const [first, second] = [await a.status(), await b.status()]
+  // A busy machine may leave a mount no second to answer in.
+  await until(async () => (await listed(work)).every(({ state }) => state === 'serving'))
   t.deepEqual(await listed(work), [
     {
       mountpoint: a.mountpoint,

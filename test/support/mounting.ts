@@ -190,8 +190,13 @@ export async function scratch(t: ExecutionContext): Promise<Scratch> {
 /** In the order in which they were mounted. */
 export async function mountpointsBelow(directory: string): Promise<string[]> {
   const table = await readFile('/proc/self/mounts', 'utf8')
-  const mountpoints = table.split('\n').map(line => line.split(' ')[1] ?? '')
+  const mountpoints = table.split('\n').map(line => unescapeOctal(line.split(' ')[1] ?? ''))
   return mountpoints.filter(mountpoint => mountpoint.startsWith(`${directory}/`))
+}
+
+/** A blank in a name stands as \040. */
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
 async function processesWith(variable: string): Promise<number[]> {
