@@ -138,12 +138,12 @@ export class Disk {
     return this.top?.pending() ?? 0
   }
 
-  /** Completed flushes since the image was opened. */
   /** Seconds that commits took, all together. */
   get commitSeconds(): number {
     return this.committer?.commitSeconds ?? 0
   }
 
+  /** Completed flushes since the image was opened. */
   get commits(): number {
     return this.committer?.commits ?? 0
   }

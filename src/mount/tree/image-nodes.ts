@@ -94,8 +94,9 @@ export class ImageNodes {
     const { diskFile } = this
     diskFile.control = (command, out) => {
       if (command !== STATUS_CONTROL) throw new SystemError(errno.ENOTTY, 'ioctl', diskFile.name)
-      const { written, read } = new TextEncoder().encodeInto(JSON.stringify(this.status()), out)
-      if (written === out.length && read > 0) throw new SystemError(errno.EOVERFLOW, 'ioctl', diskFile.name)
+      const text = JSON.stringify(this.status())
+      const { written, read } = new TextEncoder().encodeInto(text, out)
+      if (read < text.length) throw new SystemError(errno.EOVERFLOW, 'ioctl', diskFile.name)
       return written
     }
     return diskFile
