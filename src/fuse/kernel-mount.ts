@@ -13,11 +13,11 @@ import {
   MS_SYNCHRONOUS,
   mount,
 } from '../libc/mounts.js'
-import { abortConnection } from './abort.js'
 import type { ChannelDescription } from './channel.js'
+import { ConnectionControl } from './connection-control.js'
 import { fusermountMount } from './fusermount.js'
 import { MAX_REQUEST } from './handshake.js'
-import { findMount, type MountEntry } from './mount-table.js'
+import { findMount } from './mount-table.js'
 import { MOUNT_SUBTYPE, MOUNT_TYPE } from './mountpoint.js'
 import { FUSE_DEV_IOC_CLONE } from './protocol.js'
 import { detach } from './unmount.js'
@@ -56,20 +56,19 @@ const FLAGS = new Map([
  */
 export function mountKernel(options: MountOptions): KernelMount {
   const fd = (process.geteuid!() === 0 ? mountPrivileged(options) : null) ?? mountAsUser(options)
-  let entry: MountEntry | null
+  let mounted: KernelMount | null
   try {
-    entry = findMount(options.mountpoint)
+    const entry = findMount(options.mountpoint)
+    mounted = entry?.type === MOUNT_TYPE ? new KernelMount(fd, options.mountpoint, entry.minor) : null
   } catch (error) {
     // No descriptor is left: closing this one makes room for what the unmount takes.
     closeSync(fd)
     detach(options.mountpoint, true)
     throw error
   }
-  if (entry?.type !== MOUNT_TYPE) {
-    closeSync(fd)
-    throw new ImageError('MOUNT', `${options.mountpoint}: the mount vanished at once: mount again`)
-  }
-  return new KernelMount(fd, options.mountpoint, entry.minor)
+  if (mounted !== null) return mounted
+  closeSync(fd)
+  throw new ImageError('MOUNT', `${options.mountpoint}: the mount vanished at once: mount again`)
 }
 
 /** Null where the system does not permit it, in a container for example. */
@@ -139,6 +138,7 @@ function openDevice(flags: number): number {
 /** A mounted connection. Belongs to the main thread; workers get the numbers of their descriptors. */
 export class KernelMount {
   private readonly clones: number[] = []
+  private readonly control: ConnectionControl
 
   constructor(
     /** What INIT is answered on, and what the mount lives by: closing the last descriptor ends it. */
@@ -146,7 +146,9 @@ export class KernelMount {
     readonly mountpoint: string,
     /** The number of the connection in /sys/fs/fuse/connections. */
     readonly connection: number,
-  ) {}
+  ) {
+    this.control = ConnectionControl.open(connection, mountpoint)
+  }
 
   /** A further descriptor of the connection, with a queue of its own. Throws where /dev/fuse cannot be opened. */
   clone(nonblocking: boolean): number {
@@ -187,9 +189,9 @@ export class KernelMount {
     )
   }
 
-  /** See abortConnection(). */
+  /** See ConnectionControl. */
   abort(): void {
-    abortConnection(this.connection, this.mountpoint)
+    this.control.abort()
   }
 
   /** Sets how far the kernel reads ahead. False where that is not permitted. */
@@ -207,5 +209,6 @@ export class KernelMount {
   close(): void {
     for (const fd of [...this.clones, this.fd]) closeSync(fd)
     this.clones.length = 0
+    this.control.close()
   }
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../errors.js'
+import { ConnectionControl } from './connection-control.js'
 import type { Counters } from './counters.js'
 import type { FileSystem } from './file-system.js'
 import { escapeOption } from './fusermount.js'
@@ -25,12 +26,13 @@ export interface LibfuseOptions extends MountOptions {
 }
 
 export interface LibfuseMount {
-  readonly mountpoint: string
   readonly connection: number
   /** Fulfilled when no request will come any more, whoever ended the mount. */
   readonly finished: Promise<void>
   /** See detach(). Fulfilled once the mount has left the mount table, `finished` may come later when `lazy`. */
   unmount(lazy?: boolean): Promise<void>
+  /** See ConnectionControl. */
+  abort(): void
 }
 
 /** The package cuts its line of options at 1024 bytes; what is left of that for the name of the image. */
@@ -71,11 +73,12 @@ export async function serveLibfuse(fs: FileSystem, options: LibfuseOptions): Pro
   if (fd === undefined || entry === null) {
     throw new ImageError('MOUNT', `${mountpoint}: the mount vanished at once: mount again`)
   }
+  const control = ConnectionControl.open(entry.minor, mountpoint)
   return {
-    mountpoint,
     connection: entry.minor,
-    finished: untilClosed(fd),
+    finished: untilClosed(fd).then(() => control.close()),
     unmount: lazy => detachWithProgram(mountpoint, lazy),
+    abort: () => control.abort(),
   }
 }
 

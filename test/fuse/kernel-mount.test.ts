@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, open, readFile, realpath, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { ImageError } from '../../src/errors.js'
 import { escapeOption } from '../../src/fuse/fusermount.js'
+import { handshake } from '../../src/fuse/handshake.js'
+import { mountKernel } from '../../src/fuse/kernel-mount.js'
 import { nextStep } from '../../src/fuse/libfuse-load.js'
 import { findMount } from '../../src/fuse/mount-table.js'
 import { checkMountpoint, cleanStale, isStale, resolveMountpoint } from '../../src/fuse/mountpoint.js'
 import { NEEDS, scratch } from '../support/mounting.js'
 import { lacks, run } from '../support/tools.js'
-import { SERVER, startAt, startServer } from './support/served.js'
+import { SERVER, Served, startAt, startServer } from './support/served.js'
 
 test.serial(
   'the kernel of this machine agrees to MiB requests and read-ahead, and each worker gets its clone',
@@ -57,6 +60,72 @@ test.serial('an abort ends the sessions at once, and whoever uses the mount gets
   t.true(isStale(served.mountpoint) || findMount(served.mountpoint) === null)
   cleanStale(served.mountpoint)
 })
+
+test.serial('an abort that comes after the unmount does not end the mount that got its number', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const old = mountKernel({
+    mountpoint: await work.directory('old'),
+    fsname: 'old',
+    readOnly: true,
+    allowOther: false,
+  })
+  handshake(old.fd, 'none')
+  old.unmount(true)
+  // Numbers are given again from the lowest on; another test of this run may be faster, and leave this one a later.
+  const heirs: Served[] = []
+  for (let number = 0; number < 40; number++) {
+    const heir = startAt(work, await work.directory(`heir${number}`), { workers: 1 })
+    t.teardown(() => heir.kill())
+    heirs.push(heir)
+    if ((await heir.next()).connection === old.connection) break
+    t.not(number, 39, 'nobody got the number')
+  }
+  old.abort()
+  for (const heir of heirs) t.is((await readFile(heir.disk)).length, 8 * 1024 * 1024)
+  old.close()
+  old.abort()
+  for (const heir of heirs) t.deepEqual((await heir.command('unmount')).outcomes, ['unmounted'])
+})
+
+test.serial(
+  'without the control file system an abort works all the same, also of what was detached',
+  async t => {
+    if (lacks(t, ...NEEDS.kernel, 'unshare')) return
+    const work = await scratch(t)
+    const script = `
+    set -eu
+    umount --all --lazy --types fuse.rawmount
+    ! mountpoint -q /sys/fs/fuse/connections || umount /sys/fs/fuse/connections
+    mkdir "$1/mnt"
+    exec "$2" "$3" "{\\"mountpoint\\":\\"$1/mnt\\"}"
+  `
+    for (const detached of [false, true]) {
+      const child = work.start(
+        'unshare',
+        '--mount',
+        'sh',
+        '-c',
+        script,
+        'sh',
+        work.path,
+        process.execPath,
+        SERVER,
+      )
+      const served = new Served(work.join('mnt'), child, createInterface({ input: child.stdout! }))
+      await served.next()
+      if (detached) {
+        // Its root keeps the mount alive.
+        const seen = await open(`/proc/${child.pid}/root${served.mountpoint}/disk.raw`)
+        t.teardown(() => seen.close().catch(() => {}))
+        served.child.stdin!.write('lazy\n')
+      }
+      const { outcomes } = await served.command('abort')
+      t.true(outcomes!.every(outcome => outcome === 'aborted' || outcome === 'unmounted'))
+      await rm(work.join('mnt'), { recursive: true })
+    }
+  },
+)
 
 test.serial('a killed daemon leaves a stale mount, which is cleaned', async t => {
   if (lacks(t, ...NEEDS.kernel)) return

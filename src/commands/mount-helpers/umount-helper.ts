@@ -42,8 +42,10 @@ async function unmount(path: string, { lazy, force }: { lazy: boolean; force: bo
   const { detach } = await import('../../fuse/unmount.js')
   const { mountpoint, minor, device } = findImageMount(path)
   if (force) {
-    const { abortConnection } = await import('../../fuse/abort.js')
-    abortConnection(minor, mountpoint)
+    const { ConnectionControl } = await import('../../fuse/connection-control.js')
+    const control = ConnectionControl.open(minor, mountpoint)
+    control.abort()
+    control.close()
   }
   try {
     detach(mountpoint, true)

@@ -1,5 +1,4 @@
 import { ImageError } from '../../errors.js'
-import { abortConnection } from '../../fuse/abort.js'
 import { Counters } from '../../fuse/counters.js'
 import type { FileSystem } from '../../fuse/file-system.js'
 import { serveLibfuse } from '../../fuse/libfuse.js'
@@ -30,7 +29,7 @@ export async function serveThroughLibfuse(
   return {
     name: 'libfuse',
     unmount: lazy => mount.unmount(lazy),
-    abort: () => abortConnection(mount.connection, mount.mountpoint),
+    abort: () => mount.abort(),
     finished: mount.finished.then(() => null),
   }
 }
