@@ -95,7 +95,9 @@ export function isStale(mountpoint: string): boolean {
     statfsSync(mountpoint)
     return false
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOTCONN'
+    const { code } = error as NodeJS.ErrnoException
+    // The latter while the daemon, killed a moment ago, lets go of the connection.
+    return code === 'ENOTCONN' || code === 'ECONNABORTED'
   }
 }
 
