@@ -117,8 +117,15 @@ export class ServedImage {
     }
   }
 
-  /** When nobody has asked for a byte yet: there is nothing to lose, but the image was marked as open. */
+  /**
+   * When nobody has asked for a byte yet: there is nothing to lose, but the image was marked as open. The user hears of what
+   * made the mount fail; a mark that stays costs a check when the image is opened next.
+   */
   abandon(): void {
-    this.image.close()
+    try {
+      this.image.close()
+    } catch (error) {
+      debug('%O', error)
+    }
   }
 }
