@@ -5,7 +5,7 @@ import type { MountOptions } from '../mount/options.js'
 import { logTo, tell, traceEverything } from '../trace.js'
 import type { Given } from './arguments/command.js'
 import { mountOptions } from './arguments/mount-options.js'
-import { warn } from './display/report.js'
+import { reportError, warn } from './display/report.js'
 import { exitCodeOf, Interrupts } from './interruption.js'
 import type { mount } from './table/mount.js'
 
@@ -17,8 +17,13 @@ export async function run({ values, operands }: Given<typeof mount>): Promise<nu
   if (!options.foreground) {
     return launch(options, ready)
   }
-  // Threads that hang in a dead base do not hold it up.
-  return exitNow(await serve(options, ready))
+  // Threads that hang in a dead base, or that libfuse left, do not hold it up.
+  return exitNow(await serve(options, ready).catch(reportedCode))
+}
+
+function reportedCode(error: unknown): number {
+  reportError(error)
+  return 1
 }
 
 /** In a process that stays. */

@@ -5,6 +5,7 @@ import { ImageError } from '../errors.js'
 import { errno } from '../libc/errno.js'
 import { lastErrno } from '../libc/library.js'
 import { MNT_DETACH, MNT_FORCE, mount, UMOUNT_NOFOLLOW, umount2 } from '../libc/mounts.js'
+import { outOfDescriptors } from './descriptors.js'
 import { findMount } from './mount-table.js'
 
 const CONTROL = '/sys/fs/fuse/connections'
@@ -17,6 +18,8 @@ const CONTROL = '/sys/fs/fuse/connections'
  * kept open. The kernel ties it to the connection, not to the number; once that is gone, writing to it does nothing.
  */
 export class ConnectionControl {
+  private isOver = false
+
   /** `fd`: of the file that aborts; null where there is none, in a container for example. */
   private constructor(
     private fd: number | null,
@@ -24,25 +27,34 @@ export class ConnectionControl {
     private readonly mountpoint: string,
   ) {}
 
-  /** For the mount that is on top at `mountpoint` now, a path as the mount table has it. */
+  /** For the mount that is on top at `mountpoint` now, a path as the mount table has it. Throws ImageError MOUNT. */
   static open(connection: number, mountpoint: string): ConnectionControl {
     const fd = openAbort(CONTROL, connection) ?? openThroughOwnControl(connection)
     const control = new ConnectionControl(fd, connection, mountpoint)
-    // Gone before the file was opened: whose it is, nobody knows.
-    if (!control.isMounted()) control.close()
+    try {
+      // Gone before the file was opened: whose it is, nobody knows.
+      if (!control.isMounted()) control.close()
+    } catch (error) {
+      control.close()
+      throw error
+    }
     return control
   }
 
   /**
    * Ends the connection at once: who waits on the mount gets an error, and data that the kernel holds are lost. The mount
-   * itself stays until it is unmounted. Nothing happens when the connection is gone, or this is closed.
+   * itself stays until it is unmounted, for which a descriptor is free then. Nothing happens when the connection is gone,
+   * or this is closed.
    */
   abort(): void {
+    if (this.isOver) return
     if (this.fd !== null) writeSync(this.fd, '1')
     else if (this.isMounted()) this.abortByForce()
+    this.close()
   }
 
   close(): void {
+    this.isOver = true
     if (this.fd !== null) closeSync(this.fd)
     this.fd = null
   }
@@ -61,11 +73,14 @@ export class ConnectionControl {
   }
 }
 
-/** Null where there is no such file, or it may not be opened. */
+/** Null where there is no such file, or it may not be opened. Throws ImageError MOUNT without a descriptor for it. */
 function openAbort(control: string, connection: number): number | null {
+  const path = join(control, `${connection}`, 'abort')
   try {
-    return openSync(join(control, `${connection}`, 'abort'), 'w')
-  } catch {
+    return openSync(path, 'w')
+  } catch (error) {
+    const exhausted = outOfDescriptors(path, error)
+    if (exhausted !== null) throw exhausted
     return null
   }
 }

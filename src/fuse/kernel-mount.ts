@@ -15,6 +15,7 @@ import {
 } from '../libc/mounts.js'
 import type { ChannelDescription } from './channel.js'
 import { ConnectionControl } from './connection-control.js'
+import { outOfDescriptors } from './descriptors.js'
 import { fusermountMount } from './fusermount.js'
 import { MAX_REQUEST } from './handshake.js'
 import { findMount } from './mount-table.js'
@@ -118,13 +119,8 @@ function openDevice(flags: number): number {
     if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') {
       throw new ImageError('MOUNT', `${DEVICE}: the kernel has no FUSE: try 'modprobe fuse'`, { cause })
     }
-    if (code === 'EMFILE' || code === 'ENFILE') {
-      throw new ImageError(
-        'MOUNT',
-        `${DEVICE}: too many files are open (${code}): raise the limit ('ulimit -n'), or mount fewer images at once`,
-        { cause },
-      )
-    }
+    const exhausted = outOfDescriptors(DEVICE, cause)
+    if (exhausted !== null) throw exhausted
     throw new ImageError(
       'MOUNT',
       `${DEVICE}: cannot be opened (${code}): mount as root, or install the package fuse3`,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../errors.js'
 import { ConnectionControl } from './connection-control.js'
 import type { Counters } from './counters.js'
+import { outOfDescriptors } from './descriptors.js'
 import type { FileSystem } from './file-system.js'
 import { escapeOption } from './fusermount.js'
 import type { MountOptions } from './kernel-mount.js'
@@ -10,7 +11,7 @@ import { loadFuseNative } from './libfuse-load.js'
 import { LibfuseOperations } from './libfuse-operations.js'
 import { findMount } from './mount-table.js'
 import { MOUNT_SUBTYPE } from './mountpoint.js'
-import { detachWithProgram } from './unmount.js'
+import { detach, detachWithProgram } from './unmount.js'
 
 /**
  * The second transport: the same FileSystem behind libfuse 2, through the package fuse-native. Its threads pass every
@@ -68,11 +69,23 @@ export async function serveLibfuse(fs: FileSystem, options: LibfuseOptions): Pro
         fuse.mount(error => (error ? reject(refused(mountpoint, error)) : fulfil()))
       }),
   )
+  let mount: LibfuseMount | null
+  try {
+    mount = findMounted(mountpoint, before)
+  } catch (error) {
+    // The threads of libfuse would go on for as long as the mount is there.
+    detach(mountpoint, true)
+    throw outOfDescriptors(mountpoint, error) ?? error
+  }
+  if (mount !== null) return mount
+  throw new ImageError('MOUNT', `${mountpoint}: the mount vanished at once: mount again`)
+}
+
+/** What was just mounted; null when it is gone. `before`: the descriptors of /dev/fuse that there were already. */
+function findMounted(mountpoint: string, before: readonly number[]): LibfuseMount | null {
   const fd = deviceDescriptors().find(number => !before.includes(number))
   const entry = findMount(mountpoint)
-  if (fd === undefined || entry === null) {
-    throw new ImageError('MOUNT', `${mountpoint}: the mount vanished at once: mount again`)
-  }
+  if (fd === undefined || entry === null) return null
   const control = ConnectionControl.open(entry.minor, mountpoint)
   return {
     connection: entry.minor,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { outOfDescriptors } from './descriptors.js'
 
 /** One line of /proc/self/mountinfo. @see man 5 proc */
 export interface MountEntry {
@@ -11,9 +12,19 @@ export interface MountEntry {
   readonly readOnly: boolean
 }
 
+const TABLE = '/proc/self/mountinfo'
+
 /** All mounts that this process sees, in the order they were mounted. Asks nothing of the file systems themselves. */
 export function readMountTable(): MountEntry[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').flatMap(parseMountLine)
+  return readTable().split('\n').flatMap(parseMountLine)
+}
+
+function readTable(): string {
+  try {
+    return readFileSync(TABLE, 'utf8')
+  } catch (error) {
+    throw outOfDescriptors(TABLE, error) ?? error
+  }
 }
 
 /** What is mounted exactly at `mountpoint` (an absolute path without links), on top of what else is there. */

@@ -53,11 +53,13 @@ export async function detachWithProgram(mountpoint: string, lazy = false): Promi
       ? ['umount', '-i', ...(lazy ? ['-l'] : [])]
       : [fusermount ?? 'fusermount3', '-u', ...(lazy ? ['-z'] : [])]
   const child = spawn(program!, [...parameters, '--', mountpoint], { stdio: ['ignore', 'ignore', 'pipe'] })
-  const output = child.stderr.setEncoding('utf8').toArray()
+  // There is none where the program could not be started.
+  const output = child.stderr?.setEncoding('utf8').toArray() ?? []
   try {
     const [status] = await once(child, 'close')
     if (status === 0) return
   } catch (cause) {
+    if (lazy) return detach(mountpoint, true) // waits for nobody
     throw new ImageError('MOUNT', `${mountpoint}: ${program} cannot be run: install it, or unmount by hand`, {
       cause,
     })

@@ -40,8 +40,7 @@ process.once('message', async message => {
         ? error
         : new ImageError('MOUNT', `the daemon failed: ${(error as Error).message}`)
     tell(`not mounted: ${message}`)
-    process.send?.({ mounted: false, code, message, errno } satisfies LaunchReply)
-    process.exitCode = 1
-    process.disconnect?.()
+    // libfuse may have left something that would keep the process.
+    process.send?.({ mounted: false, code, message, errno } satisfies LaunchReply, () => exitNow(1))
   }
 })

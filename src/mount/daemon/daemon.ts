@@ -3,6 +3,7 @@ import { MAX_WORKERS } from '../../fuse/channel.js'
 import { createCounters } from '../../fuse/counters.js'
 import type { CacheMode } from '../../fuse/handshake.js'
 import { checkMountpoint, cleanStale, type Mountpoint } from '../../fuse/mountpoint.js'
+import { errno } from '../../libc/errno.js'
 import { becomeIoFlusher } from '../../libc/process.js'
 import { TextSlots } from '../../shared/text-slots.js'
 import { hideCredentials } from '../../storage/http/url.js'
@@ -118,6 +119,8 @@ async function serve(options: MountOptions, layout: Layout, images: ServedImages
     return { transport: await serveKernel(options, tree), tree }
   } catch (error) {
     if (options.transport === 'kernel' || !(error instanceof ImageError)) throw error
+    // What the first lacks of descriptors, the second would, too.
+    if (error.errno === errno.EMFILE) throw error
     debug('the kernel transport is not to be had: %O', error)
     return libfuse().catch(() => {
       throw error

@@ -1,4 +1,5 @@
 import { createSessionWords } from '../../fuse/channel.js'
+import { outOfDescriptors } from '../../fuse/descriptors.js'
 import { handshake } from '../../fuse/handshake.js'
 import { mountKernel } from '../../fuse/kernel-mount.js'
 import { tracer } from '../../trace.js'
@@ -71,7 +72,7 @@ export async function serveKernel(options: MountOptions, tree: TreeDescription):
     // Each for itself: what made the mount fail, a lack of descriptors say, may make the abort fail as well.
     attempt(() => mount.abort())
     attempt(() => mount.unmount(true))
-    throw error
+    throw outOfDescriptors(options.mountpoint, error) ?? error
   }
 }
 
