@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 /** The built program, for Node.js to run. */
-export const RAWMOUNT = fileURLToPath(new URL('../src/commands/main.js', import.meta.url))
+export const RAWMOUNT = fileURLToPath(new URL('../bin/rawmount.js', import.meta.url))
 
 /** Ctrl-C, or a signal to end: running programs are killed, everything that waits for them is thrown out. */
 const interruption = new AbortController()

@@ -6,8 +6,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # The installed program, or the one that `npm run build` made in this checkout.
 rawmount() {
-  if [ -f "$here/../dist/src/commands/main.js" ]; then
-    node "$here/../dist/src/commands/main.js" "$@"
+  if [ -f "$here/../dist/bin/rawmount.js" ]; then
+    node "$here/../dist/bin/rawmount.js" "$@"
   else
     command rawmount "$@"
   fi

@@ -44,7 +44,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 install_node_modules
 build
 
-program=$PWD/dist/src/commands/main.js
+program=$PWD/dist/bin/rawmount.js
 source_files=$PWD/src
 work=$(mktemp -d "${TMPDIR:-/tmp}/rawmount-demo.XXXXXX")
 trap clean_up EXIT
@@ -97,4 +97,4 @@ printf '    %s files, every checksum as it was\n' "$(wc -l < "$work/checksums")"
 show umount files
 show rawmount umount vm
 
-tell "That's it. Everything the demo made is removed; 'node dist/src/commands/main.js --help' is the way on."
+tell "That's it. Everything the demo made is removed; 'node dist/bin/rawmount.js --help' is the way on."

@@ -1,7 +1,7 @@
 # Brings a bare Debian or Ubuntu to the point where rawmount can be built and used; sourced by the other scripts.
 #
 # Nothing is touched that is there already: packages are installed only when a tool is missing, node modules only
-# when package-lock.json is newer, and the build is incremental as far as the compiler is.
+# when package-lock.json is newer. The build begins anew: old output would keep tests alive whose source is gone.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -126,8 +126,6 @@ install_node_modules() {
   fi
 }
 
-# Old output would keep tests alive whose source is gone.
 build() {
-  rm -rf dist/test
   npm run --silent build < /dev/null >&2 || fail "The build failed, see above."
 }

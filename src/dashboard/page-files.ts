@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { packageFile } from '../package-file.js'
 
 /** A file of the page, as it is sent. */
 export interface PageFile {
@@ -7,7 +8,7 @@ export interface PageFile {
 }
 
 /** The page needs no build: its files are sent as they are in the source, which the package has for that. */
-const DIRECTORY = new URL('../../../src/dashboard/page/', import.meta.url)
+const DIRECTORY = packageFile('src/dashboard/page/')
 
 const TYPES = {
   'index.html': 'text/html; charset=utf-8',

@@ -26,7 +26,7 @@ mv ../disk.qed image/
 chown -R 65534:65534 image mnt
 
 as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
-rawmount() { as_user ./node package/dist/src/commands/main.js "$@"; }
+rawmount() { as_user ./node package/dist/bin/rawmount.js "$@"; }
 
 rawmount mount $OPTIONS image/disk.qed mnt
 findmnt --noheadings --raw --output FSTYPE,SOURCE mnt

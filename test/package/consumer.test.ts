@@ -95,6 +95,6 @@ test('what is inside the package stays inside', async t => {
 })
 
 test('the installed program knows its version', async t => {
-  const program = join(installed, 'dist/src/commands/main.js')
+  const program = join(installed, 'dist/bin/rawmount.js')
   t.is(await succeed(process.execPath, program, '--version'), `rawmount ${version}\n`)
 })

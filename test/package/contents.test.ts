@@ -37,6 +37,7 @@ function files(target: unknown): string[] {
 
 test('the package has no tests, no sources and nothing that only building needs', t => {
   const known = [
+    /^dist\/bin\/[\w-]+\.js$/,
     /^dist\/src\/[\w/.-]+\.(js|d\.ts)$/,
     /^dist\/share\/[\w/.@-]+$/,
     /^docs\/[\w/-]+\.(md|svg|png)$/,
@@ -66,13 +67,27 @@ test('what the documents of the package link to is in the package', async t => {
   }
 })
 
+test('every file that a file of the package loads, or starts as a thread or process, is in the package', async t => {
+  let count = 0
+  for (const path of paths.filter(path => /^dist\/.*\.(js|d\.ts)$/.test(path))) {
+    const text = await readFile(join(ROOT, path), 'utf8')
+    for (const [, name] of text.matchAll(
+      /(?:\bfrom |\bimport |\bimport\(|\bnew URL\()["'](\.[\w/.-]+\.js)["']/g,
+    )) {
+      t.true(paths.includes(join(dirname(path), name!)), `${path}: ${name}`)
+      count++
+    }
+  }
+  t.true(count > 500, `${count}`)
+})
+
 test('every package that the program loads is one that it depends on', async t => {
   const known = [...Object.keys(description.dependencies), ...Object.keys(description.optionalDependencies)]
   const loaded = new Set<string>()
   for (const path of paths.filter(path => /^dist\/.*\.js$/.test(path))) {
     const text = await readFile(join(ROOT, path), 'utf8')
     for (const [, name] of text.matchAll(
-      /(?:\bfrom |\bimport |\bimport\(|\brequire\()'(@?[a-z][\w:/.-]*)'/g,
+      /(?:\bfrom |\bimport |\bimport\(|\brequire\d*\()["'](@?[a-z][\w:/.-]*)["']/g,
     )) {
       if (!name!.startsWith('node:')) loaded.add(name!)
     }

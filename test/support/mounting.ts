@@ -17,7 +17,7 @@ import { environment, type Outcome, run, succeed, told, until } from './tools.js
  *
  * The daemon is another process, so a test may touch the mount itself.
  */
-export const PROGRAM = fileURLToPath(new URL('../../src/commands/main.js', import.meta.url))
+export const PROGRAM = fileURLToPath(new URL('../../bin/rawmount.js', import.meta.url))
 
 export const TRANSPORTS = ['kernel', 'libfuse'] as const
 export type TransportName = (typeof TRANSPORTS)[number]

@@ -25,7 +25,7 @@ mkdir package bin sbin etc
 touch bin/node
 mount --bind "$PACKAGE" package
 mount --bind "$NODE" bin/node
-ln -s "$PWD/package/dist/src/commands/main.js" bin/rawmount
+ln -s "$PWD/package/dist/bin/rawmount.js" bin/rawmount
 mknod -m 666 fuse c 10 229
 mount --bind fuse /dev/fuse
 export PATH=$PWD/bin:$PATH
