@@ -14,17 +14,18 @@ const LONGEST_PAUSE = 30_000
  * it could not write when it ends, is left for the end of the mount.
  */
 const writer = attachDisk(workerData as DiskDescription).baseWriter!
+const { bell } = writer
 let pause = 0
-while (!writer.isEnded) {
-  const { bell } = writer
+while (!bell.isEnded) {
+  const { rung } = bell
   try {
     writer.push(true)
     if (pause > 0) parentPort!.postMessage('recovered' satisfies WriteBackMessage)
     pause = 0
-    writer.wait(bell, LONGEST_PAUSE)
+    bell.wait(rung, LONGEST_PAUSE)
   } catch (error) {
     if (pause === 0) parentPort!.postMessage({ failed: (error as Error).message } satisfies WriteBackMessage)
     pause = Math.min(Math.max(FIRST_PAUSE, pause * 2), LONGEST_PAUSE)
-    writer.rest(pause)
+    bell.rest(pause)
   }
 }

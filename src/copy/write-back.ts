@@ -41,7 +41,7 @@ export class WriteBack {
 
   /** Returns when nothing is being written back any more, or the base has not answered for some time. */
   async stop(): Promise<void> {
-    this.image.disk.baseWriter!.end()
+    this.image.disk.baseWriter!.bell.end()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise(resolve => {
       timer = setTimeout(resolve, ENDING)

@@ -4,6 +4,7 @@ import type { WriteBase } from '../formats/copy-settings.js'
 import type { WritableDriver } from '../formats/driver.js'
 import type { IoBuffer } from '../libc/io-buffer.js'
 import * as atomics from '../shared/atomics.js'
+import { Bell } from '../shared/bell.js'
 import { RangeLock } from '../shared/range-lock.js'
 import { BaseUpdate } from './base-update.js'
 import type { DiskDescription } from './descriptions.js'
@@ -38,17 +39,15 @@ export interface BaseWriterDescription {
   readonly units: SharedArrayBuffer
   readonly pushes: SharedArrayBuffer
   readonly dirty: SharedArrayBuffer
-  readonly words: SharedArrayBuffer
+  readonly bell: SharedArrayBuffer
+  readonly faults: SharedArrayBuffer
 }
 
-/** The errno of a write that the base failed. */
+/** Words of `faults`: the errno of a write that the base failed. */
 const FAILED = 0
-/** Counts flushes that found the base behind. */
-const BELL = 1
-const ENDED = 2
 /** The errno of the last push; 0: it succeeded. */
-const FAULT = 3
-const WORDS = 4
+const FAULT = 1
+const FAULTS = 2
 
 /** Bytes that a push holds the lock of at a time, at most. */
 const PIECE = 1 << 20
@@ -59,8 +58,10 @@ export class BaseWriter {
   private readonly units: RangeLock
   private readonly pushes: RangeLock
   private readonly dirty: DirtyUnits
-  private readonly words: Int32Array
+  private readonly faults: Int32Array
   private readonly update: BaseUpdate
+  /** For the thread that pushes: rings at flushes that find the base behind. */
+  readonly bell: Bell
 
   static describe(
     mode: BaseWriterDescription['mode'],
@@ -74,7 +75,8 @@ export class BaseWriter {
       units: RangeLock.allocate(),
       pushes: RangeLock.allocate(),
       dirty: DirtyUnits.allocate(size),
-      words: new SharedArrayBuffer(WORDS * 4),
+      bell: Bell.allocate(),
+      faults: new SharedArrayBuffer(FAULTS * Int32Array.BYTES_PER_ELEMENT),
     }
   }
 
@@ -89,7 +91,8 @@ export class BaseWriter {
     this.units = new RangeLock(description.units)
     this.pushes = new RangeLock(description.pushes)
     this.dirty = new DirtyUnits(description.dirty, this.size)
-    this.words = new Int32Array(description.words)
+    this.bell = new Bell(description.bell)
+    this.faults = new Int32Array(description.faults)
     this.update = new BaseUpdate(image, base)
   }
 
@@ -150,7 +153,7 @@ export class BaseWriter {
   /** After the image's commit: returns when the mode's promise for what was written before is kept. */
   flush(): void {
     if (!this.isThrough) {
-      if (this.isBehind) this.ring()
+      if (this.isBehind) this.bell.ring()
       return
     }
     this.refuseAfterFailure()
@@ -175,7 +178,7 @@ export class BaseWriter {
 
   /**
    * Brings the base durably up to a state that the disk has had since the call. Throws what the base throws; what is
-   * left then, is left for the next call; as is what end() left undone, with `untilEnded`.
+   * left then, is left for the next call; as is what the end of its thread left undone, with `untilEnded`.
    */
   push(untilEnded = false): void {
     const held = this.pushes.acquire(0, 1)
@@ -184,7 +187,7 @@ export class BaseWriter {
       this.dirty.flip()
       this.pushTaken(untilEnded)
     } catch (error) {
-      atomics.store(this.words, FAULT, errnoOf(error))
+      atomics.store(this.faults, FAULT, errnoOf(error))
       throw error
     } finally {
       this.pushes.release(held)
@@ -225,43 +228,12 @@ export class BaseWriter {
 
   /** Why it is still behind: the errno of the last push that failed, or of a write; 0 when nothing is wrong. */
   get fault(): number {
-    return atomics.load(this.words, FAILED) || atomics.load(this.words, FAULT)
+    return atomics.load(this.faults, FAILED) || atomics.load(this.faults, FAULT)
   }
 
   /** Whether a flush would make something durable in the base. */
   get needsFlush(): boolean {
     return this.isThrough && (this.isBehind || this.base.needsFlush)
-  }
-
-  /** For the thread that pushes: changes when there is something to do. */
-  get bell(): number {
-    return atomics.load(this.words, BELL)
-  }
-
-  /** Sleeps for so long, or until it is to end, whatever rings. */
-  rest(milliseconds: number): void {
-    atomics.wait(this.words, ENDED, 0, milliseconds)
-  }
-
-  /** Sleeps until the bell has rung since it was looked at. */
-  wait(bell: number, milliseconds: number): void {
-    atomics.wait(this.words, BELL, bell, milliseconds)
-  }
-
-  get isEnded(): boolean {
-    return atomics.load(this.words, ENDED) !== 0
-  }
-
-  /** The thread that pushes is to end. */
-  end(): void {
-    atomics.store(this.words, ENDED, 1)
-    atomics.wake(this.words, ENDED, 1)
-    this.ring()
-  }
-
-  private ring(): void {
-    atomics.add(this.words, BELL, 1)
-    atomics.wake(this.words, BELL, 1)
   }
 
   private hold(offset: number, length: number): number {
@@ -298,11 +270,11 @@ export class BaseWriter {
       } finally {
         this.units.release(slot)
       }
-      if (untilEnded && this.isEnded) return false
+      if (untilEnded && this.bell.isEnded) return false
       start = dirty.nextTaken(end, size)
     }
     this.base.flush()
-    atomics.store(this.words, FAULT, 0)
+    atomics.store(this.faults, FAULT, 0)
     dirty.takenDone()
     return true
   }
@@ -319,11 +291,11 @@ export class BaseWriter {
   }
 
   private noteFailure(error: unknown): void {
-    atomics.store(this.words, FAILED, errnoOf(error))
+    atomics.store(this.faults, FAILED, errnoOf(error))
   }
 
   private refuseAfterFailure(): void {
-    const number = atomics.load(this.words, FAILED)
+    const number = atomics.load(this.faults, FAILED)
     if (number === 0) return
     throw new ImageError(
       'IO',
