@@ -117,9 +117,11 @@ export class Scratch {
   /** Ends and removes everything; throws when something could only be had with force. */
   async clean(): Promise<void> {
     const forced = await this.unmountAll()
-    for (const pid of await this.processes(2000)) {
-      process.kill(pid, 'SIGKILL')
-      forced.push(`process ${pid}`)
+    // Long enough for what is ending by itself on a busy machine.
+    for (const pid of await this.processes(10_000)) {
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      forced.push(`process ${pid} (${line.replaceAll('\0', ' ').trim()})`)
+      kill(pid)
     }
     await this.processes(5000)
     await rm(this.path, { recursive: true, force: true })
@@ -136,7 +138,7 @@ export class Scratch {
       if (code === 0) continue
       forced.push(mountpoint)
       // Whoever serves or holds it, ends: then the lazy unmount cannot hang, nor leave anything half alive.
-      for (const pid of await this.processes(0)) process.kill(pid, 'SIGKILL')
+      for (const pid of await this.processes(0)) kill(pid)
       await run('umount', ['--lazy', mountpoint], { limit: 10_000 })
     }
   }
@@ -155,6 +157,14 @@ export class Scratch {
       const found = await processesWith(`${OWNER}=${this.path}`)
       if (found.length === 0 || Date.now() >= deadline) return found
     }
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // it may be faster
   }
 }
 
