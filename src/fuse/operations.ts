@@ -45,6 +45,8 @@ export interface OperationsOptions {
   readonly writeback: boolean
   /** SessionWord: what the sessions of a mount share. */
   readonly shared: SharedArrayBuffer
+  /** Called when the kernel, which keeps written data back, has taken some beyond the end of an inode. */
+  readonly overreached?: (inode: number) => void
 }
 
 const decoder = new TextDecoder()
@@ -137,9 +139,20 @@ export class Operations {
     const offset = readU64(view, WriteIn.offset)
     this.counters.add(Counter.writes, 1)
     if (!Number.isSafeInteger(offset + size)) return -errno.EFBIG
-    const put = this.fs.write(inode, handle, this.request, WriteIn.SIZE, size, offset)
+    let put = 0
+    try {
+      put = this.fs.write(inode, handle, this.request, WriteIn.SIZE, size, offset)
+    } finally {
+      if (put < size) this.checkEnd(inode, offset + size)
+    }
     this.counters.add(Counter.bytesWritten, put)
     return writeReply(this.reply, put)
+  }
+
+  private checkEnd(inode: number, end: number): void {
+    if (!this.options.writeback) return
+    this.fs.attributes(inode, this.attributes)
+    if (end > this.attributes.size) this.options.overreached?.(inode)
   }
 
   private lookup(parent: number, length: number): number {

@@ -12,6 +12,7 @@ export const fdatasync = declare('int fdatasync(int fd)')
 export const syncFileRange = declare(
   'int sync_file_range(int fd, int64_t offset, int64_t length, unsigned int flags)',
 )
+export const truncate = declare('int truncate(const char *path, int64_t length)')
 export const ftruncate = declare('int ftruncate(int fd, int64_t length)')
 export const fallocate = declare('int fallocate(int fd, int mode, int64_t offset, int64_t length)')
 export const lseek = declare('int64_t lseek(int fd, int64_t offset, int whence)')

@@ -7,6 +7,7 @@ import type { MountOptions } from '../options.js'
 import { isReadOnly, type TreeDescription } from '../tree/mounted-tree.js'
 import { Invalidation } from './invalidation.js'
 import { SessionWorker } from './session-worker.js'
+import { SizeKeeper } from './size-keeper.js'
 import type { Transport } from './transport.js'
 import { WorkerPool } from './worker-pool.js'
 
@@ -35,18 +36,14 @@ export async function serveKernel(options: MountOptions, tree: TreeDescription):
       unanswered = error
       mount.abort()
     })
+    const sizes = new SizeKeeper(options.mountpoint, tree)
     const pool = new WorkerPool(
       index => {
         const deferred = isReadOnly(tree) ? null : invalidation.openPort()
-        return new SessionWorker({
-          index,
-          channel: mount.openChannel(),
-          words,
-          tree,
-          direct,
-          writeback,
-          deferred,
-        })
+        return new SessionWorker(
+          { index, channel: mount.openChannel(), words, tree, direct, writeback, deferred },
+          inode => sizes.restore(inode),
+        )
       },
       words,
       // One that dies would leave its requests unanswered for ever: all of them get an error at once instead.
@@ -61,7 +58,7 @@ export async function serveKernel(options: MountOptions, tree: TreeDescription):
         pool.leaveStuck()
       },
       finished: pool.ended.then(async ended => {
-        await invalidation.stop()
+        await Promise.all([invalidation.stop(), sizes.stop()])
         const died = ended ?? unanswered
         mount.close()
         if (died !== null) mount.unmount(true)

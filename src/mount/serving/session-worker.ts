@@ -13,7 +13,8 @@ export class SessionWorker {
   readonly ended: Promise<Error | null>
   private readonly thread: Worker
 
-  constructor(task: WorkerTask) {
+  /** `overreached` gets the inode beyond whose end the kernel has let somebody write. */
+  constructor(task: WorkerTask, overreached: (inode: number) => void) {
     const thread = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: task,
       transferList: task.deferred === null ? [] : [task.deferred],
@@ -23,8 +24,9 @@ export class SessionWorker {
     let orderly = false
     this.serving = new Promise(resolve => {
       thread.on('message', (message: WorkerMessage) => {
-        debug('worker %d: %s', task.index, message)
-        if (message === 'serving') resolve()
+        debug('worker %d: %o', task.index, message)
+        if (typeof message === 'object') overreached(message.overreached)
+        else if (message === 'serving') resolve()
         else orderly = true
       })
     })

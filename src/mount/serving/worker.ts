@@ -16,8 +16,8 @@ export interface WorkerTask {
   readonly deferred: MessagePort | null
 }
 
-/** Posted once before the first request, and once after the last. */
-export type WorkerMessage = 'serving' | 'unmounted' | 'aborted'
+/** Posted once before the first request, and once after the last; in between for what the size keeper sets right. */
+export type WorkerMessage = 'serving' | 'unmounted' | 'aborted' | { readonly overreached: number }
 
 /** A session worker: its whole life is one synchronous loop, so nothing can be posted to it. */
 const { index, channel, words, tree, direct, writeback, deferred } = workerData as WorkerTask
@@ -25,7 +25,12 @@ const session = new Session(
   new DeviceChannel(channel, words, index),
   mountedTree(tree, index),
   new Counters(tree.counters, index),
-  { direct, writeback, shared: words },
+  {
+    direct,
+    writeback,
+    shared: words,
+    overreached: inode => parentPort!.postMessage({ overreached: inode } satisfies WorkerMessage),
+  },
   request => deferred!.postMessage(request),
 )
 parentPort!.postMessage('serving' satisfies WorkerMessage)
