@@ -57,6 +57,33 @@ async function unmountLoop(directory: string, file: string): Promise<void> {
   await until(async () => (await succeed('losetup', '--associated', file)) === '')
 }
 
+test('with the write-back cache, what is written beyond the end is told later, and each file has its size again', async t => {
+  if (lacks(t, ...KERNEL)) return
+  const work = await scratch(t)
+  const mounted = await partitioned(work, TWO)
+  for (const [path, size] of [
+    [part(mounted, 1), FIRST.size],
+    [part(mounted, 2), 40 * MiB],
+    [mounted.disk, 64 * MiB],
+  ] as const) {
+    const file = await open(path, 'r+')
+    // Each in pages of its own: beyond the end, far beyond it, and over it.
+    await file.write(Buffer.alloc(512, 1), 0, 512, size)
+    await file.write(Buffer.alloc(512, 1), 0, 512, 2 ** 40)
+    await file.write(Buffer.alloc(2 * PAGE, 2), 0, 2 * PAGE, size - PAGE)
+    await t.throwsAsync(file.sync(), { code: 'ENOSPC' })
+    await until(async () => (await file.stat()).size === size)
+    // What is not beyond it is there.
+    t.true((await read(file, size - PAGE, 2 * PAGE)).equals(Buffer.alloc(PAGE, 2)))
+    await file.sync()
+    await file.close()
+    t.is((await stat(path)).size, size)
+  }
+  // What is behind the first belongs to the second.
+  t.true((await readFile(part(mounted, 2))).subarray(0, MiB).equals(Buffer.alloc(MiB)))
+  await mounted.unmount()
+})
+
 for (const transport of TRANSPORTS) {
   test(`${transport}: each partition is a file of its size, and what it holds is on the disk`, async t => {
     if (lacks(t, ...NEEDS[transport], 'sfdisk')) return
