@@ -57,7 +57,7 @@ async function serve(options: MountOptions, ready: ReadyFd | null): Promise<numb
   const { ServiceManager } = await import('../mount/daemon/service-manager.js')
   const { dieOfUncaughtErrors } = await import('../mount/daemon/last-resort.js')
   const { keepLog, openLog } = await import('../mount/daemon/log-file.js')
-  if (options.logFile !== null) logTo(openLog(options.logFile))
+  if (options.logFile !== null) logTo(openLog(options.logFile, options))
   const report = (line: string): void => {
     process.stderr.write(`rawmount: ${line}\n`)
     tell(line)

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { link, open, readdir, readFile, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { complains } from '../commands/support/complaint.js'
 import { NEEDS, PROGRAM, type Scratch, scratch, TRANSPORTS } from '../support/mounting.js'
@@ -47,6 +48,64 @@ test('a log that cannot be written is refused at once, and nothing is mounted', 
     const directory = await work.rawmount('mount', ...more, '-o', `log_file=${work.path}`, image, mountpoint)
     complains(t, directory, work.path, 'is a directory')
   }
+})
+
+test('what is no log is refused as one, and stays as it is', async t => {
+  const work = await scratch(t)
+  const image = await work.create('vm.qed', '1M')
+  const other = await work.create('other.fvd', '-f', 'fvd', '1M')
+  await writeFile(work.join('boot.raw'), Buffer.concat([Buffer.from('GRUB loading'), Buffer.alloc(500)]))
+  await writeFile(work.join('vm.vmdk'), 'COWD and more')
+  const mountpoint = await work.directory('mnt')
+  for (const path of [other, work.join('boot.raw'), work.join('vm.vmdk')]) {
+    const before = await readFile(path)
+    for (const more of [[], ['-f']]) {
+      const outcome = await work.rawmount('mount', ...more, '--log-file', path, image, mountpoint)
+      complains(t, outcome, path, 'is there already and is no log', 'another --log-file')
+    }
+    t.deepEqual(await readFile(path), before)
+  }
+})
+
+test('a file that the mount stands on is refused as its log, whatever it holds', async t => {
+  const work = await scratch(t)
+  const image = await work.create('vm.qed', '1M')
+  await writeFile(work.join('text.raw'), 'x'.repeat(4096))
+  await link(work.join('text.raw'), work.join('linked'))
+  const mountpoint = await work.directory('mnt')
+  const cases = [
+    [work.join('linked'), 'an image', '--format', 'raw', work.join('text.raw')],
+    [work.join('over'), 'the overlay', '--overlay', work.join('over'), image],
+    [work.join('profile'), 'the profile', '--prefetch-profile', work.join('profile'), image],
+    [work.join('pid'), 'the pidfile', '--pidfile', work.join('pid'), image],
+  ] as const
+  for (const [log, what, ...args] of cases) {
+    for (const more of [[], ['-f']]) {
+      const outcome = await work.rawmount('mount', ...more, '--log-file', log, ...args, mountpoint)
+      complains(t, outcome, `${log}: is ${what} of this mount`, 'another --log-file')
+    }
+  }
+  t.deepEqual((await readdir(work.path)).sort(), ['linked', 'mnt', 'text.raw', 'vm.qed'])
+  t.is((await readFile(work.join('text.raw'))).length, 4096)
+})
+
+test('a FIFO is a log while somebody reads it, and hangs nothing while nobody does', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const image = await work.create('vm.qed', '1M')
+  const mountpoint = await work.directory('mnt')
+  const fifo = work.join('fifo')
+  await succeed('mkfifo', fifo)
+  for (const more of [[], ['-f']]) {
+    const outcome = await work.rawmount('mount', ...more, '--log-file', fifo, image, mountpoint)
+    complains(t, outcome, fifo, 'nobody reads this FIFO', 'another --log-file')
+  }
+  const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+  t.teardown(() => reader.close())
+  await work.rawmounts('mount', '--log-file', fifo, image, mountpoint)
+  await work.rawmounts('umount', mountpoint)
+  const { buffer, bytesRead } = await reader.read(Buffer.alloc(4096), 0, 4096, null)
+  t.regex(buffer.toString('utf8', 0, bytesRead), /rawmount: mounted .*\n.* unmounted /)
 })
 
 test('what goes wrong when mounting is in the log, too', async t => {

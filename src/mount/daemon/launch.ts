@@ -29,7 +29,7 @@ export async function launchDaemon(
   options: MountOptions,
   interrupted: Promise<unknown>,
 ): Promise<LaunchedDaemon | null> {
-  const log = options.logFile === null ? null : openLog(options.logFile)
+  const log = options.logFile === null ? null : openLog(options.logFile, options)
   const program = new URL('./daemon-main.js', import.meta.url).pathname
   const child = spawn(process.execPath, [program], {
     cwd: '/',

@@ -1,10 +1,11 @@
-import { openSync } from 'node:fs'
+import { closeSync, constants, openSync, statSync } from 'node:fs'
 import { ImageError } from '../../errors.js'
 import { describeErrno } from '../../libc/errno.js'
 import { hideCredentials } from '../../storage/http/url.js'
 import { tell } from '../../trace.js'
 import type { MountOptions } from '../options.js'
 import type { RunningMount } from './daemon.js'
+import { refuseOtherThanLog, refuseOwnFiles } from './log-check.js'
 
 /**
  * The log of a mount (--log-file): what trace.ts writes, and here what is told of the mount from its begin to its end. The
@@ -13,13 +14,29 @@ import type { RunningMount } from './daemon.js'
  * in a crash is in it, too.
  */
 
-/** A descriptor. Throws ImageError INVALID. */
-export function openLog(path: string): number {
+/** A FIFO that nobody reads must not hang the mount: neither when it is opened, nor later when it is full. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
+
+/** A descriptor. Throws ImageError INVALID, and REFUSED for what is something else than a log. */
+export function openLog(path: string, options: MountOptions): number {
+  refuseOwnFiles(path, options)
+  const fd = open(path)
   try {
-    return openSync(path, 'a', 0o640)
+    refuseOtherThanLog(path, fd)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+function open(path: string): number {
+  try {
+    return openSync(path, FLAGS, 0o640)
   } catch (cause) {
-    const { errno } = cause as NodeJS.ErrnoException
-    const reason = describeErrno(Math.abs(errno!))
+    const { errno, code } = cause as NodeJS.ErrnoException
+    const reason =
+      code === 'ENXIO' && isFifo(path) ? 'nobody reads this FIFO' : describeErrno(Math.abs(errno!))
     throw new ImageError(
       'INVALID',
       `${path}: the log cannot be written (${reason}): choose another --log-file`,
@@ -28,6 +45,10 @@ export function openLog(path: string): number {
       },
     )
   }
+}
+
+function isFifo(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false
 }
 
 /** Its begin, what the user must know, and its end. */
