@@ -90,6 +90,25 @@ test('umount(8) returns when the image is closed, and names who holds the mount'
   t.false(await needsCheck(work.join('a.qed')))
 })
 
+test('umount(8) and rawmount umount from within the mount do not name themselves', async t => {
+  if (lacks(t, ...NAMESPACE_NEEDS)) return
+  const work = await prepare(t)
+  await fstab(work, ['a.qed', 'a', 'fuse.rawmount', 'defaults'])
+  const lines = await linesInNamespace(
+    work,
+    `mount --fstab "$WORK/fstab" "$WORK/a"
+     sleep 60 < "$WORK/a/disk.raw" & holder=$!
+     for words in umount "rawmount umount"; do
+       (cd "$WORK/a" && exec $words "$WORK/a" 2>&1) | sed "s/ $holder / HOLDER /"
+     done
+     kill $holder
+     wait || true
+     umount "$WORK/a"`,
+  )
+  const busy = `rawmount: ${work.join('a')}: is in use by process HOLDER (sleep); end that first`
+  t.deepEqual(lines, [busy, busy])
+})
+
 test('umount --lazy leaves the image to its last user, umount --force cuts everybody off', async t => {
   if (lacks(t, ...NAMESPACE_NEEDS)) return
   const work = await prepare(t)

@@ -4,7 +4,7 @@ import { readMountTable } from '../../fuse/mount-table.js'
 /**
  * Who keeps a mount busy, in words: loop devices on its files, mounts below it, processes with an open file, a working
  * directory or a memory map in it. Processes of others stay unseen without root. Asks nothing of the mount itself.
- * Not named is the process `server`: an image that is mounted over itself is open there, below the mount.
+ * Not named are who asks, and the process `server`: an image that is mounted over itself is open there, below the mount.
  */
 export function holdersOf(mountpoint: string, server: number): string[] {
   return [...loopDevices(mountpoint), ...mountsBelow(mountpoint), ...processes(mountpoint, server)]
@@ -33,9 +33,20 @@ function mountsBelow(mountpoint: string): string[] {
 }
 
 function processes(mountpoint: string, server: number): string[] {
+  const unnamed = [server, ...askers()]
   return list('/proc')
-    .filter(name => /^\d+$/.test(name) && Number(name) !== server && usesMount(name, mountpoint))
-    .map(pid => `process ${pid} (${read(`/proc/${pid}/comm`).trim()})`)
+    .filter(name => /^\d+$/.test(name) && !unnamed.includes(Number(name)) && usesMount(name, mountpoint))
+    .map(pid => `process ${pid} (${nameOf(pid)})`)
+}
+
+/** Who wants to unmount, maybe from within the mount: they end by themselves. */
+function askers(): number[] {
+  const { pid, ppid } = process
+  return nameOf(ppid) === 'umount' ? [pid, ppid] : [pid]
+}
+
+function nameOf(pid: number | string): string {
+  return read(`/proc/${pid}/comm`).trim()
 }
 
 function usesMount(pid: string, mountpoint: string): boolean {
