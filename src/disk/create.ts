@@ -1,7 +1,7 @@
 import { roundUp } from '../bytes.js'
 import { ImageError } from '../errors.js'
 import type { BackingReference, Format } from '../formats/format.js'
-import { formatByName } from '../formats/registry.js'
+import { formatByName, formatNames } from '../formats/registry.js'
 import { SystemError } from '../libc/errno.js'
 import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
@@ -74,7 +74,7 @@ export function creatable(path: string, name: string, options: ReadonlyMap<strin
   if (format.create === undefined) {
     throw new ImageError(
       'INVALID',
-      `${path}: images of the format ${name} are only read; choose another format with -f`,
+      `${path}: images of the format ${name} are only read; choose ${creatableNames().join(' or ')}`,
     )
   }
   for (const key of options.keys()) {
@@ -86,6 +86,10 @@ export function creatable(path: string, name: string, options: ReadonlyMap<strin
     )
   }
   return format
+}
+
+function creatableNames(): string[] {
+  return formatNames().filter(name => formatByName(name).create !== undefined)
 }
 
 function exists(path: string, host: StorageHost): boolean {

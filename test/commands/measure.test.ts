@@ -53,7 +53,11 @@ test('a source and a size exclude each other, and one of them is needed', async 
   const work = await scratch(t)
   complains(t, await work.rawmount('measure', '-O', 'qed'), '--size')
   complains(t, await work.rawmount('measure', '-O', 'qed', '--size', '1G', 'a.qed'), 'not both')
-  complains(t, await work.rawmount('measure', '-O', 'qcow2', '--size', '1G'), 'only read')
+  complains(
+    t,
+    await work.rawmount('measure', '-O', 'qcow2', '--size', '1G'),
+    'only read; choose fvd or qed or raw',
+  )
   complains(
     t,
     await work.rawmount('measure', '-O', 'qed', '-o', 'cluster_size=3', '--size', '1G'),

@@ -49,6 +49,8 @@ for (const shell of SHELLS) {
       'rawmount mount -r -f --threads 2 --cache w': ['writeback', 'writethrough'],
       'rawmount check -r ': ['leaks', 'all'],
       'rawmount create -f ': ['fvd', 'qed', 'raw'],
+      'rawmount convert -O ': ['fvd', 'qed', 'raw'],
+      'rawmount measure -O ': ['fvd', 'qed', 'raw'],
       'rawmount completion ': [...SHELLS],
       'rawmount mount --threads ': [],
     })

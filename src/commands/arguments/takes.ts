@@ -7,6 +7,8 @@ export interface Takes {
 
 export const FILES: Takes = { paths: 'files' }
 export const DIRECTORIES: Takes = { paths: 'directories' }
+/** Of an image that is made. */
+export const NEW_FORMATS: Takes = { words: ['fvd', 'qed', 'raw'] }
 const NOTHING: Takes = {}
 
 /** Most operands and values are what their name says, so that the table need not say it again. */

@@ -2,6 +2,7 @@ import { command } from '../arguments/command.js'
 import { list } from '../arguments/key-values.js'
 import { flag, integer, text } from '../arguments/options.js'
 import { size } from '../arguments/size-option.js'
+import { NEW_FORMATS } from '../arguments/takes.js'
 import { allowDevices, backing, forceShare, format, noProgress, output } from './shared.js'
 
 export const convert = command({
@@ -15,7 +16,10 @@ export const convert = command({
   operands: [{ name: 'SOURCE' }, { name: 'TARGET' }],
   options: {
     format: format('the format of SOURCE; must be given when it is raw'),
-    targetFormat: text('O,output-format', 'FORMAT', 'raw', 'the format of TARGET: fvd, qed or raw'),
+    targetFormat: {
+      ...text('O,output-format', 'FORMAT', 'raw', 'the format of TARGET: fvd, qed or raw'),
+      takes: NEW_FORMATS,
+    },
     options: list('o,options', 'KEY=VALUE,...', 'options of that format; "-o help" lists them'),
     base: text('b,target-backing', 'BASE', null, 'the backing file of TARGET; named relative to it'),
     baseFormat: text('F,backing-format', 'FORMAT', null, 'its format; must be given when it is raw'),

@@ -1,6 +1,7 @@
 import { command } from '../arguments/command.js'
 import { list } from '../arguments/key-values.js'
 import { flag, text } from '../arguments/options.js'
+import { NEW_FORMATS } from '../arguments/takes.js'
 
 export const create = command({
   name: 'create',
@@ -13,7 +14,7 @@ export const create = command({
   options: {
     format: {
       ...text('f,format', 'FORMAT', 'raw', 'the format of the image: fvd, qed or raw'),
-      takes: { words: ['fvd', 'qed', 'raw'] },
+      takes: NEW_FORMATS,
     },
     base: text('b,backing', 'BASE', null, 'the backing file'),
     baseFormat: text('F,backing-format', 'FORMAT', null, 'its format; must be given when it is raw'),

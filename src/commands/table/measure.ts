@@ -2,6 +2,7 @@ import { command } from '../arguments/command.js'
 import { list } from '../arguments/key-values.js'
 import { text } from '../arguments/options.js'
 import { size } from '../arguments/size-option.js'
+import { NEW_FORMATS } from '../arguments/takes.js'
 import { allowDevices, backing, forceShare, format, output } from './shared.js'
 
 export const measure = command({
@@ -13,7 +14,10 @@ export const measure = command({
   operands: [{ name: 'SOURCE', optional: true }],
   options: {
     format: format('the format of SOURCE; must be given when it is raw'),
-    targetFormat: text('O,output-format', 'FORMAT', 'raw', 'the format of the new image: fvd, qed or raw'),
+    targetFormat: {
+      ...text('O,output-format', 'FORMAT', 'raw', 'the format of the new image: fvd, qed or raw'),
+      takes: NEW_FORMATS,
+    },
     options: list('o,options', 'KEY=VALUE,...', 'options of that format'),
     size: size('size', 'SIZE', 0, null, 'of the disk, in place of SOURCE'),
     output,
