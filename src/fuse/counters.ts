@@ -21,8 +21,12 @@ export const Counter = {
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 
-/** Not what is asked to find out whether it is there: names, and operations that the kernel can do without. */
-export function isFailure(number: number): boolean {
+/**
+ * Not what is asked to find out whether it is there: names, operations that the kernel can do without, and of who is
+ * `seeking`, data behind a place, or holes in a file that knows none.
+ */
+export function isFailure(number: number, seeking = false): boolean {
+  if (seeking && (number === errno.ENXIO || number === errno.EINVAL)) return false
   return number !== errno.ENOENT && number !== errno.ENOSYS && number !== errno.ENOTTY
 }
 

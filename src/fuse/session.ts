@@ -104,7 +104,8 @@ export class Session {
   }
 
   private fail(outcome: number): number {
-    if (isFailure(-outcome)) this.counters.add(Counter.errors, 1)
+    const seeking = this.request.view.getUint32(InHeader.opcode, true) === Opcode.LSEEK
+    if (isFailure(-outcome, seeking)) this.counters.add(Counter.errors, 1)
     this.reply.view.setInt32(OutHeader.error, outcome > -ERRNO_LIMIT ? outcome : -errno.EIO, true)
     return OutHeader.SIZE
   }

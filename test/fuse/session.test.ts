@@ -265,6 +265,16 @@ test('what the file system throws is the errno of that request, and the next is 
   t.is(totals.errors, 1)
 })
 
+test('that there is no more data, or no such thing as a hole, is an answer and no failure', t => {
+  const { fs } = setup()
+  t.is(serve(fs, [seek(SIZE, 3), seek(0, 2)]).totals.errors, 0)
+  fs.seek = () => {
+    throw Object.assign(new Error('the disk is broken'), { errno: errno.EIO })
+  }
+  t.is(serve(fs, [seek(0, 3)]).totals.errors, 1)
+  t.is(serve(fs, [request(15, DISK, u32(0))]).totals.errors, 1)
+})
+
 test('an errno that the kernel would refuse becomes EIO', t => {
   const { fs } = setup()
   fs.statistics = () => {
