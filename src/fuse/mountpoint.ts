@@ -9,27 +9,37 @@ import { detach } from './unmount.js'
 export const MOUNT_SUBTYPE = 'rawmount'
 export const MOUNT_TYPE = `fuse.${MOUNT_SUBTYPE}`
 
+/** What to do about a path that leads nowhere. */
+interface Advice {
+  readonly missing: string
+  readonly other: string
+}
+
+const TO_MOUNT: Advice = {
+  missing: 'no such directory: create it with mkdir',
+  other: 'choose another mount point',
+}
+const MOUNTED: Advice = { missing: 'does not exist: check the name', other: 'check the name' }
+
 /**
- * `path` as it stands in the mount table: absolute, links resolved. Where something is mounted at it, nothing is
- * asked of that file system, so that a mount that hangs does not hang the caller. Throws an ImageError MOUNT when
- * there is no such path.
+ * `path`, where something should be mounted, as it stands in the mount table: absolute, links resolved. Where that is so,
+ * nothing is asked of that file system, so that a mount that hangs does not hang the caller. Throws an ImageError MOUNT
+ * when there is no such path.
  */
 export function resolveMountpoint(path: string): string {
+  return resolveOr(path, MOUNTED)
+}
+
+function resolveOr(path: string, advice: Advice): string {
   const absolute = resolve(path)
   try {
     const inParent = join(realpathSync(dirname(absolute)), basename(absolute))
     return findMount(inParent) === null ? realpathSync(absolute) : inParent
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
-    if (code === 'ENOENT')
-      throw new ImageError('MOUNT', `${path}: no such directory: create it with mkdir`, { cause })
-    if (code === 'ENOTDIR')
-      throw new ImageError('MOUNT', `${path}: lies below what is no directory: choose another mount point`, {
-        cause,
-      })
-    throw new ImageError('MOUNT', `${path}: cannot be reached (${code}): choose another mount point`, {
-      cause,
-    })
+    if (code === 'ENOENT') throw new ImageError('MOUNT', `${path}: ${advice.missing}`, { cause })
+    const why = code === 'ENOTDIR' ? 'lies below what is no directory' : `cannot be reached (${code})`
+    throw new ImageError('MOUNT', `${path}: ${why}: ${advice.other}`, { cause })
   }
 }
 
@@ -46,7 +56,7 @@ export interface Mountpoint {
  * `nonempty`), the mount point of something else. Clean a stale mount first.
  */
 export function checkMountpoint(path: string, nonempty = false): Mountpoint {
-  const mountpoint = resolveMountpoint(path)
+  const mountpoint = resolveOr(path, TO_MOUNT)
   const mounted = findMount(mountpoint)
   if (mounted !== null) {
     const how = mounted.type === MOUNT_TYPE ? `rawmount umount ${path}` : `umount ${path}`
@@ -101,9 +111,9 @@ export function isStale(mountpoint: string): boolean {
   }
 }
 
-/** Removes the stale mounts at `path`, one over the other if need be. Returns whether there was one. */
+/** Removes the stale mounts at `path`, one over the other if need be. Returns whether there was one. Throws as checkMountpoint(). */
 export function cleanStale(path: string): boolean {
-  const mountpoint = resolveMountpoint(path)
+  const mountpoint = resolveOr(path, TO_MOUNT)
   let found = false
   while (isStale(mountpoint)) {
     detach(mountpoint, true)

@@ -101,7 +101,13 @@ test('status of what is no mount of an image is refused in one line, as umount d
       'nothing is mounted here',
       'findmnt -t fuse.rawmount',
     )
-    complains(t, await work.rawmount(command, work.join('no')), work.join('no'), 'no such directory')
+    complains(
+      t,
+      await work.rawmount(command, work.join('no')),
+      work.join('no'),
+      'does not exist: check the name',
+    )
+    complains(t, await work.rawmount(command, '/dev/null/no'), 'no directory: check the name')
     complains(t, await work.rawmount(command, '/proc'), '/proc', 'of type proc')
   }
 })
