@@ -126,9 +126,22 @@ export class OpenGate {
   }
 
   private open(path: string, writable: boolean, who: string): StorageFile {
-    const file = explained(who, () => this.host.open(path, writable))
+    const file = explained(
+      who,
+      () => this.host.open(path, writable),
+      () => writable && this.isReadable(path),
+    )
     if (isUrl(path)) this.urls.set(file.path, path)
     return file
+  }
+
+  private isReadable(path: string): boolean {
+    try {
+      this.host.open(path, false).close()
+      return true
+    } catch {
+      return false
+    }
   }
 }
 
@@ -154,7 +167,8 @@ function directory(path: string): string {
   return isUrl(path) ? directoryOf(path) : dirname(realpathSync(path))
 }
 
-function explained<T>(who: string, call: () => T): T {
+/** `isReadable`: whether it would do to open it for reading. */
+function explained<T>(who: string, call: () => T, isReadable: () => boolean = () => false): T {
   try {
     return call()
   } catch (error) {
@@ -169,7 +183,7 @@ function explained<T>(who: string, call: () => T): T {
       case 'EPERM':
         throw new ImageError(
           'REFUSED',
-          `${who}cannot be opened: permission denied; run as a user who may, or mount with -r`,
+          `${who}cannot be opened: permission denied; run as a user who may${isReadable() ? ', or mount with -r' : ''}`,
           options,
         )
       case 'EROFS':

@@ -106,6 +106,33 @@ test('a user without rights lets others in when /etc/fuse.conf says so, and is t
   ])
 })
 
+test('what may not be read or reached is not advised to be mounted with -r, what may is', async t => {
+  if (lacks(t, ...NAMESPACE_NEEDS)) return
+  const work = await scratch(t)
+  await work.create('a.qed', '1M')
+  const lines = await linesInNamespace(
+    work,
+    `mkdir -m 777 mnt
+     mkdir -m 700 closed
+     cp "$WORK/a.qed" readable; chmod 644 readable
+     cp "$WORK/a.qed" private; chmod 600 private
+     cp "$WORK/a.qed" closed/a; chmod 666 closed/a
+     for image in readable private closed/a; do code as_user rawmount mount $image mnt; done
+     as_user rawmount mount -r readable mnt
+     as_user rawmount umount mnt`,
+  )
+  const room = work.join('room')
+  const denied = 'cannot be opened: permission denied; run as a user who may'
+  t.deepEqual(lines, [
+    `rawmount: ${room}/readable: ${denied}, or mount with -r`,
+    'code 1',
+    `rawmount: ${room}/private: ${denied}`,
+    'code 1',
+    `rawmount: ${room}/closed/a: ${denied}`,
+    'code 1',
+  ])
+})
+
 test('an owner who is not let in is warned of', async t => {
   if (lacks(t, ...NAMESPACE_NEEDS)) return
   const work = await scratch(t)
