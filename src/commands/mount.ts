@@ -1,4 +1,5 @@
 import { exitNow } from '../libc/process.js'
+import { refuseHiddenFiles } from '../mount/daemon/hidden-files.js'
 import type { ReadyFd } from '../mount/daemon/ready-fd.js'
 import { onStatusSignal } from '../mount/daemon/status-signal.js'
 import type { MountOptions } from '../mount/options.js'
@@ -11,6 +12,7 @@ import type { mount } from './table/mount.js'
 
 export async function run({ values, operands }: Given<typeof mount>): Promise<number> {
   const options = mountOptions(operands, values)
+  refuseHiddenFiles(options)
   const ready = values.readyFd === null ? null : await takeReadyFd(values.readyFd)
   warnOfOwner(options)
   if (options.debug) traceEverything()

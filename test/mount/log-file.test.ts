@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { link, open, readdir, readFile, writeFile } from 'node:fs/promises'
+import { link, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { complains } from '../commands/support/complaint.js'
 import { NEEDS, PROGRAM, type Scratch, scratch, TRANSPORTS } from '../support/mounting.js'
@@ -87,6 +87,26 @@ test('a file that the mount stands on is refused as its log, whatever it holds',
   }
   t.deepEqual((await readdir(work.path)).sort(), ['linked', 'mnt', 'text.raw', 'vm.qed'])
   t.is((await readFile(work.join('text.raw'))).length, 4096)
+})
+
+test('a log or a pidfile that the mount would hide is refused, and not made', async t => {
+  const work = await scratch(t)
+  const image = await work.create('vm.qed', '1M')
+  const mountpoint = await work.directory('mnt')
+  await symlink(mountpoint, work.join('link'))
+  for (const option of ['--log-file', '--pidfile']) {
+    for (const [below, where] of [
+      [mountpoint, mountpoint],
+      [work.join('link'), mountpoint],
+      [mountpoint, work.join('link')],
+    ] as const) {
+      for (const more of [[], ['-f'], ['-o', 'nonempty']]) {
+        const outcome = await work.rawmount('mount', ...more, option, `${below}/file`, image, where)
+        complains(t, outcome, `${below}/file: would be hidden`, where, `another ${option}`)
+      }
+    }
+  }
+  t.deepEqual(await readdir(mountpoint), [])
 })
 
 test('a FIFO is a log while somebody reads it, and hangs nothing while nobody does', async t => {
