@@ -1,5 +1,5 @@
 import test from 'ava'
-import { mountOptions } from '../../src/commands/arguments/mount-options.js'
+import { listable, mountOptions } from '../../src/commands/arguments/mount-options.js'
 import { parse } from '../../src/commands/arguments/parse.js'
 import { mount } from '../../src/commands/table/mount.js'
 
@@ -24,6 +24,21 @@ test('every option of mount can be given with -o, too', t => {
   )
   t.deepEqual(listed, written)
   t.like(listed, { readOnly: true, format: 'raw', threads: 7, metadataCache: 4 << 20, allowOther: true })
+})
+
+test('--help names the options that cannot be given with -o, and how a comma is', t => {
+  const [sentence = ''] = /All options below .*?;/.exec(mount.description.join('\n')) ?? []
+  const known = listable().map(([name]) => name)
+  // The list itself, and -r, which is ro.
+  const others = Object.entries(mount.options).filter(
+    ([name]) => ![...known, 'options', 'readOnly'].includes(name),
+  )
+  t.deepEqual(
+    sentence.match(/--[\w-]+/g),
+    others.map(([, { long }]) => `--${long}`),
+  )
+  t.is(optionsOf('-o', 'log_file=/a,,b').logFile, '/a,b')
+  t.regex(mount.description.join('\n'), /Two commas stand for one/)
 })
 
 test('of ro and rw the last one counts, and -r is never undone', t => {

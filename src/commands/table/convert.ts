@@ -20,7 +20,11 @@ export const convert = command({
       ...text('O,output-format', 'FORMAT', 'raw', 'the format of TARGET: fvd, qed or raw'),
       takes: NEW_FORMATS,
     },
-    options: list('o,options', 'KEY=VALUE,...', 'options of that format; "-o help" lists them'),
+    options: list(
+      'o,options',
+      'KEY=VALUE,...',
+      'options of that format, two commas for one in a VALUE; "-o help" lists them',
+    ),
     base: text('b,target-backing', 'BASE', null, 'the backing file of TARGET; named relative to it'),
     baseFormat: text('F,backing-format', 'FORMAT', null, 'its format; must be given when it is raw'),
     force: flag('force', 'replace TARGET when it exists'),

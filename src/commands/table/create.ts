@@ -19,7 +19,11 @@ export const create = command({
     base: text('b,backing', 'BASE', null, 'the backing file'),
     baseFormat: text('F,backing-format', 'FORMAT', null, 'its format; must be given when it is raw'),
     unchecked: flag('u,unchecked', 'do not open the backing file; SIZE must then be given'),
-    options: list('o,options', 'KEY=VALUE,...', 'options of the format; "-o help" lists them'),
+    options: list(
+      'o,options',
+      'KEY=VALUE,...',
+      'options of the format, two commas for one in a VALUE; "-o help" lists them',
+    ),
     force: flag('force', 'overwrite FILE when it exists, and give up what its data file has'),
     quiet: flag('q,quiet', 'say nothing when all is well'),
   },

@@ -18,7 +18,7 @@ export const mount = command({
     'Mounts IMAGE on the empty directory MOUNTPOINT. There, the disk is the file disk.raw, and what the mount is doing can be read in .rawmount/status.json. Where MOUNTPOINT is a regular file, the disk takes its place: the path of a file that some program uses just works.',
     'Several images, or a directory of them, get a folder each: MOUNTPOINT/NAME/disk.raw, NAME being that of the file without .qed and the like. One that cannot be opened is reported, and left out; one that others stand on is read-only; one that is called .raw is raw.',
     'Returns when the mount answers, and leaves a daemon that serves it; `rawmount umount` ends it. What is written is durable after the next fsync (or sync, or unmount), as on any disk.',
-    'All options below can be given as -o KEY=VALUE too, with _ for -, as in `-o commit_interval=1`, and so in /etc/fstab.',
+    'All options below but --foreground and --ready-fd can be given as -o KEY=VALUE too, with _ for -, as in `-o commit_interval=1`, and so in /etc/fstab; -r is `-o ro`. Two commas stand for one in a VALUE, but not where mount(8) reads it first.',
   ],
   operands: [
     { name: 'IMAGE', repeated: true },
