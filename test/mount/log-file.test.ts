@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { link, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { link, open, readdir, readFile, rename, symlink, truncate, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { complains } from '../commands/support/complaint.js'
 import { NEEDS, PROGRAM, type Scratch, scratch, TRANSPORTS } from '../support/mounting.js'
@@ -29,6 +29,24 @@ test('the log tells of the begin and the end of each mount, and is appended to',
   t.is(texts.length, 4)
   t.regex(texts[2]!, new RegExp(`^mounted ${image} on ${work.join('mnt')}, process \\d+$`))
   t.is(texts[3], `unmounted ${work.join('mnt')}`)
+})
+
+test('a log that is truncated goes on at its begin, one that is renamed under its new name', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  await writeFile(work.join('log'), 'what was there\n'.repeat(100))
+  const mount = await work.mount(await work.create('vm.qed', '1M'), '--log-file', work.join('log'))
+  await truncate(work.join('log'))
+  const { pid } = await mount.status()
+  process.kill(pid, 'SIGUSR1')
+  await until(async () => (await lines(work)).length > 0)
+  await rename(work.join('log'), work.join('log.1'))
+  await mount.unmount()
+  const [first = '', last = '', ...more] = (await readFile(work.join('log.1'), 'utf8')).trimEnd().split('\n')
+  t.regex(first, LINE)
+  t.regex(first, / status \{/)
+  t.regex(last, / unmounted /)
+  t.deepEqual(more, [])
 })
 
 test('a log that cannot be written is refused at once, and nothing is mounted', async t => {

@@ -155,7 +155,7 @@ export const mount = command({
       'log-file',
       'FILE',
       null,
-      'append to FILE what happens to the mount, a line each: its begin and end, warnings, requests that failed, and the traces of DEBUG=rawmount:*; SIGUSR1 adds the status',
+      'append to FILE what happens to the mount, a line each: its begin and end, warnings, requests that failed, and the traces of DEBUG=rawmount:*; SIGUSR1 adds the status. A FILE that was renamed is written on: logrotate needs copytruncate',
     ),
     debug: flag('d,debug', 'stay in front and trace on stderr, as DEBUG=rawmount:* does'),
   },
