@@ -49,6 +49,25 @@ test('mount.rawmount(8) has every word of -o', async t => {
     t.regex(text, new RegExp(`^ {7}${key}${valueName === null ? '' : '='}`, 'm'), key)
 })
 
+test('mount.rawmount(8) says how it ends, what umount takes, and what the words of mount(8) mean', async t => {
+  if (lacks(t, 'groff')) return
+  const text = await shown(page('mount.rawmount'))
+  for (const code of [0, 1, 32]) t.regex(text, new RegExp(`^EXIT STATUS\\n(.+\\n|\\n)* {7}${code} `, 'm'))
+  for (const option of ['-l, --lazy', '-f, --force']) t.regex(text, new RegExp(`^ {7}${option}$`, 'm'))
+  for (const word of ['users', 'remount', 'suid', 'dev', 'nofail'])
+    t.regex(text, new RegExp(`^MOUNT OPTIONS\\n(.+\\n|\\n)*.*\\b${word}\\b`, 'm'), word)
+  t.notRegex(text, /the help of the command/)
+})
+
+test('rawmount(1) names every file of .rawmount, and what the program takes from the environment', async t => {
+  if (lacks(t, 'groff')) return
+  const text = await shown(page('rawmount'))
+  for (const name of ['status.json', 'metrics', 'map.json', 'partitions.json'])
+    t.true(text.includes(`MOUNTPOINT/.rawmount/${name}`), name)
+  for (const name of ['DEBUG', 'RAWMOUNT_HTTP_TIMEOUT', 'NOTIFY_SOCKET', 'TMPDIR'])
+    t.regex(text, new RegExp(`^ {7}${name}( |$)`, 'm'), name)
+})
+
 test('formatters find nothing to complain of', async t => {
   if (lacks(t, 'groff', 'mandoc')) return
   for (const { name, text } of pages) {

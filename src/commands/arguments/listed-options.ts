@@ -1,7 +1,8 @@
 import { explanation, shownValue } from '../manual/page.js'
 import { helper } from '../mount-helpers/mount-helper.js'
+import { helper as umountHelper } from '../mount-helpers/umount-helper.js'
 import { asKey, listable } from './mount-options.js'
-import type { Option } from './options.js'
+import { flag, type Option } from './options.js'
 
 /** A word of mount's -o. */
 export interface MountWord {
@@ -26,5 +27,12 @@ export function listedOptions(): MountWord[] {
 /** The options of mount.rawmount that the letters of mount helpers differ in, and those it ignores. */
 export function helperOptions(): Option[] {
   const { foreground, readOnly, options, noMtab, verbose, sloppy, type } = helper.options
-  return [foreground, readOnly, options, noMtab, verbose, sloppy, type]
+  const help = flag('h,help', 'show the help of `rawmount mount`')
+  return [foreground, readOnly, options, noMtab, verbose, sloppy, type, help]
+}
+
+/** What umount.fuse.rawmount can do beyond `rawmount umount`. */
+export function umountHelperOptions(): Option[] {
+  const { lazy, force } = umountHelper.options
+  return [lazy, force]
 }

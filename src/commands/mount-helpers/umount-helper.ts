@@ -13,7 +13,7 @@ import { withHelperCodes } from './helper-codes.js'
  * Called as umount.fuse.rawmount, which is what umount(8) does for mounts of this type when there is such a link in
  * /sbin: then it, too, returns when the image is closed and clean. @see man 8 umount, "External helpers"
  */
-const helper = command({
+export const helper = command({
   ...umount,
   options: {
     lazy: flag('l,lazy', 'out of sight at once; the image is closed when the last user is gone'),

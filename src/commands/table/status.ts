@@ -25,4 +25,9 @@ export const status = command({
     { line: 'rawmount status /mnt/vm', what: '' },
     { line: 'rawmount status --watch /mnt/vm', what: 'how it goes on' },
   ],
+  exitCodes: [
+    [0, 'shown; with --watch: the mount was unmounted'],
+    [1, 'it could not be shown; one line on stderr says why'],
+    [130, 'ended by Ctrl-C'],
+  ],
 })
