@@ -3,11 +3,18 @@ import { resolveMountpoint } from '../fuse/mountpoint.js'
 import { forgetHelper } from '../mount/daemon/utab.js'
 import { unmountImage } from '../mount/outside/unmount.js'
 import type { Given } from './arguments/command.js'
+import { warn } from './display/report.js'
 import type { umount } from './table/umount.js'
 
 export async function run({ operands }: Given<typeof umount>): Promise<number> {
   const [mountpoint = ''] = operands
-  await unmountImage(resolve(mountpoint))
+  await unmount(resolve(mountpoint))
   forgetHelper(resolveMountpoint(mountpoint))
   return 0
+}
+
+/** For umount(8), too. */
+export async function unmount(path: string): Promise<void> {
+  if (await unmountImage(path)) return
+  warn(`${path}: is unmounted, but its process was not found: the image may be open for a moment still`)
 }

@@ -29,15 +29,15 @@ export async function run(args: readonly string[]): Promise<number> {
   return withHelperCodes(async () => {
     const given = parse(helper, args)
     if (given === null) await print(helpOf(umount))
-    else await unmount(resolve(given.operands[0] ?? ''), given.values)
+    else await end(resolve(given.operands[0] ?? ''), given.values)
     return 0
   })
 }
 
-async function unmount(path: string, { lazy, force }: { lazy: boolean; force: boolean }): Promise<void> {
+async function end(path: string, { lazy, force }: { lazy: boolean; force: boolean }): Promise<void> {
   if (!lazy && !force) {
-    const { unmountImage } = await import('../../mount/outside/unmount.js')
-    return unmountImage(path)
+    const { unmount } = await import('../umount.js')
+    return unmount(path)
   }
   const { detach } = await import('../../fuse/unmount.js')
   const { mountpoint, minor, device } = findImageMount(path)

@@ -6,7 +6,7 @@ import { readMountTable } from '../../fuse/mount-table.js'
  * directory or a memory map in it. Processes of others stay unseen without root. Asks nothing of the mount itself.
  * Not named are who asks, and the process `server`: an image that is mounted over itself is open there, below the mount.
  */
-export function holdersOf(mountpoint: string, server: number): string[] {
+export function holdersOf(mountpoint: string, server: number | null): string[] {
   return [...loopDevices(mountpoint), ...mountsBelow(mountpoint), ...processes(mountpoint, server)]
 }
 
@@ -32,7 +32,7 @@ function mountsBelow(mountpoint: string): string[] {
     .map(entry => `the mount at ${entry.mountpoint}`)
 }
 
-function processes(mountpoint: string, server: number): string[] {
+function processes(mountpoint: string, server: number | null): string[] {
   const unnamed = [server, ...askers()]
   return list('/proc')
     .filter(name => /^\d+$/.test(name) && !unnamed.includes(Number(name)) && usesMount(name, mountpoint))
