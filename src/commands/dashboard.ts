@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MountReader } from '../dashboard/mount-reader.js'
 import { DashboardServer } from '../dashboard/server.js'
 import { findImageMount } from '../mount/outside/find-image-mount.js'
-import { readStatus } from '../mount/outside/read-status.js'
 import type { Given } from './arguments/command.js'
 import { print } from './display/output.js'
 import { oneLine } from './display/report.js'
@@ -18,9 +17,8 @@ const FAREWELL = 2500
 export async function run({ values, operands }: Given<typeof dashboard>): Promise<number> {
   const [path = ''] = operands
   const mount = findImageMount(path)
-  // Complains of what cannot be looked at.
-  readStatus(mount.mountpoint)
   const reader = new MountReader(mount)
+  await reader.check()
   const interrupts = new Interrupts()
   const server = await DashboardServer.start(reader, values.port ?? 0)
   await print(`${server.url}\n`)
@@ -28,6 +26,7 @@ export async function run({ values, operands }: Given<typeof dashboard>): Promis
   if (end === 'unmounted') await Promise.race([interrupts.arrived, sleep(FAREWELL)])
   interrupts.stop()
   await server.close()
+  reader.close()
   if (end === 'unmounted') await print(`${oneLine(path)}: unmounted\n`)
   return 0
 }

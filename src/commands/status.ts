@@ -4,7 +4,7 @@ import { ImageError } from '../errors.js'
 import { findMount, type MountEntry } from '../fuse/mount-table.js'
 import { MOUNT_TYPE, resolveMountpoint } from '../fuse/mountpoint.js'
 import { findImageMount } from '../mount/outside/find-image-mount.js'
-import { readStatus } from '../mount/outside/read-status.js'
+import { StatusAsker } from '../mount/outside/status-asker.js'
 import type { Given } from './arguments/command.js'
 import { LiveLines } from './display/live-lines.js'
 import { print } from './display/output.js'
@@ -20,12 +20,13 @@ export async function run({ values, operands }: Given<typeof status>): Promise<n
   const [path = ''] = operands
   const { watch, output } = values
   const place = findStatus(path)
+  const asker = new StatusAsker(place.mount)
   const screen = watch && output === 'human' && process.stdout.isTTY ? new LiveLines(process.stdout) : null
   const rates = new StatusRates()
-  look(place, rates)
+  await look(place, asker, rates)
   do {
     await sleep(LOOK)
-    const sample = look(place, rates)
+    const sample = await look(place, asker, rates)
     if (sample === null) {
       if (!watch) throw new ImageError('MOUNT', `${path}: was unmounted meanwhile`)
       screen?.leave()
@@ -60,10 +61,16 @@ function findStatus(path: string): StatusPlace {
 }
 
 /** Null when that mount is there no more. */
-function look({ mount: { mountpoint, device }, path }: StatusPlace, rates: StatusRates): StatusSample | null {
+async function look(
+  { mount: { mountpoint, device }, path }: StatusPlace,
+  asker: StatusAsker,
+  rates: StatusRates,
+): Promise<StatusSample | null> {
   const isThere = () => findMount(mountpoint)?.device === device
   try {
-    return isThere() ? rates.add(performance.now(), readStatus(path)) : null
+    if (!isThere()) return null
+    const status = await asker.ask(path)
+    return rates.add(performance.now(), status)
   } catch (error) {
     if (isThere()) throw error
     return null

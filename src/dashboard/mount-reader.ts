@@ -1,7 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findMount, type MountEntry } from '../fuse/mount-table.js'
-import { readStatus } from '../mount/outside/read-status.js'
+import { StatusAsker } from '../mount/outside/status-asker.js'
 import { type Latency, latencyIn } from './latency.js'
 
 /** What the page is told, each time it asks. */
@@ -27,13 +26,27 @@ const NOTHING: Files = { status: null, map: null, latency: {} }
 const PATIENCE = 3000
 
 /**
- * Reads what a mount says of itself. At most one read of each folder is under way, however many ask: a daemon that hangs must
- * not cost a thread for each of them.
+ * Reads what a mount says of itself, through other processes, so that one that hangs does not hang this. At most one read of
+ * each folder is under way, however many ask: a daemon that hangs must not cost a process for each of them.
  */
 export class MountReader {
   private readonly reading = new Map<string, Promise<Files>>()
 
-  constructor(private readonly mount: MountEntry) {}
+  private readonly asker: StatusAsker
+
+  constructor(private readonly mount: MountEntry) {
+    this.asker = new StatusAsker(mount)
+  }
+
+  /** Complains of what cannot be looked at. */
+  async check(): Promise<void> {
+    await this.asker.ask()
+  }
+
+  /** Waits no longer for what is being read. */
+  close(): void {
+    this.asker.close()
+  }
 
   /** False when it was unmounted, or something else is mounted there. */
   isThere(): boolean {
@@ -65,7 +78,7 @@ export class MountReader {
   private async patiently(folder: string): Promise<Files | null> {
     let reading = this.reading.get(folder)
     if (reading === undefined) {
-      reading = readFiles(join(this.mount.mountpoint, folder)).finally(() => this.reading.delete(folder))
+      reading = this.readFiles(folder).finally(() => this.reading.delete(folder))
       this.reading.set(folder, reading)
     }
     let timer: NodeJS.Timeout | undefined
@@ -74,17 +87,16 @@ export class MountReader {
     })
     return Promise.race([reading, late]).finally(() => clearTimeout(timer))
   }
-}
 
-async function readFiles(directory: string): Promise<Files> {
-  // A disk that is mounted over a file has no others beside it.
-  if ((await stat(directory)).isFile()) return { ...NOTHING, status: readStatus(directory) }
-  const file = (name: string) => readFile(join(directory, '.rawmount', name), 'utf8')
-  return {
-    status: JSON.parse(await file('status.json')) as unknown,
-    // These are not to be had of every mount.
-    map: await file('map.json').then(JSON.parse, () => null),
-    latency: latencyIn(await file('metrics').catch(() => '')),
+  private async readFiles(folder: string): Promise<Files> {
+    const { mountpoint } = this.mount
+    const file = (name: string) => this.asker.read(join(mountpoint, folder, '.rawmount', name))
+    return {
+      status: folder === '' ? await this.asker.ask() : (JSON.parse(await file('status.json')) as unknown),
+      // These are not to be had of every mount.
+      map: await file('map.json').then(JSON.parse, () => null),
+      latency: latencyIn(await file('metrics').catch(() => '')),
+    }
   }
 }
 

@@ -52,7 +52,11 @@ export async function detachWithProgram(mountpoint: string, lazy = false): Promi
     process.geteuid!() === 0
       ? ['umount', '-i', ...(lazy ? ['-l'] : [])]
       : [fusermount ?? 'fusermount3', '-u', ...(lazy ? ['-z'] : [])]
-  const child = spawn(program!, [...parameters, '--', mountpoint], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(program!, [...parameters, '--', mountpoint], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // What it says is looked into.
+    env: { ...process.env, LC_ALL: 'C' },
+  })
   // There is none where the program could not be started.
   const output = child.stderr?.setEncoding('utf8').toArray() ?? []
   try {

@@ -1,5 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { errno } from '../../libc/errno.js'
 import type { ImageFacts } from '../status/image-status.js'
+import { Asker, type Reply } from './asker.js'
+import { hasFolders } from './read-status.js'
 
 export type MountState =
   | 'serving'
@@ -24,55 +26,28 @@ export type StatusAnswer =
 
 /** Milliseconds that a mount has for its answer. */
 const PATIENCE = 1000
-/** The same, that a process has to start. */
-const START = 30_000
 
-/**
- * Asks each of the mounts for its status, one after the other, and takes silence for an answer. A process that waits for a
- * hanging mount cannot be ended, not even with SIGKILL: so another process asks, and when it hangs it is left alone and a
- * new one asks the rest.
- */
+/** Asks each of the mounts for its status, one after the other, whatever they do. */
 export async function askStatuses(mountpoints: readonly string[]): Promise<StatusAnswer[]> {
+  const asker = new Asker()
   const answers: StatusAnswer[] = []
-  while (answers.length < mountpoints.length) {
-    answers.push(...(await askUntilSilent(mountpoints.slice(answers.length))))
-    if (answers.length < mountpoints.length) answers.push({ state: 'silent' })
-  }
+  for (const mountpoint of mountpoints) answers.push(answerOf(await asker.ask(mountpoint, PATIENCE)))
+  asker.close()
   return answers
 }
 
-/** The answers up to the first that does not come. */
-function askUntilSilent(mountpoints: readonly string[]): Promise<StatusAnswer[]> {
-  const program = new URL('./ask-statuses-main.js', import.meta.url).pathname
-  const child = spawn(process.execPath, [program], {
-    cwd: '/',
-    // A Ctrl-C is for who waits, not for what hangs.
-    detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  })
-  return new Promise((resolve, reject) => {
-    const answers: StatusAnswer[] = []
-    const finish = (): void => {
-      clearTimeout(timer)
-      leave(child)
-      resolve(answers)
-    }
-    let timer = setTimeout(finish, START)
-    child.once('error', reject)
-    child.once('exit', finish)
-    child.on('message', answer => {
-      clearTimeout(timer)
-      timer = setTimeout(finish, PATIENCE)
-      if (answer !== 'ready') answers.push(answer as StatusAnswer)
-      if (answers.length === mountpoints.length) finish()
-    })
-    child.send(mountpoints)
-  })
+function answerOf(reply: Reply | null): StatusAnswer {
+  if (reply === null) return { state: 'silent' }
+  if ('failure' in reply) {
+    if (reply.failure.errno === errno.ENOTCONN) return { state: 'dead' }
+    return { state: reply.failure.errno === errno.EACCES ? 'private' : 'silent' }
+  }
+  const { status } = reply
+  const { pid, transport } = status
+  const images = hasFolders(status) ? status.images : [{ ...status, folder: null }]
+  return { state: 'serving', pid, transport, images: images.map(listed) }
 }
 
-function leave(child: ChildProcess): void {
-  child.removeAllListeners()
-  child.kill('SIGKILL')
-  if (child.connected) child.disconnect()
-  child.unref()
+function listed({ image, overlay, readOnly, folder }: ListedImage): ListedImage {
+  return { image, overlay, readOnly, folder }
 }

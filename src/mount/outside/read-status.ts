@@ -9,7 +9,7 @@ import { STATUS_CONTROL, STATUS_CONTROL_ROOM } from '../status/status-control.js
 
 /**
  * What the mount at `mountpoint`, or the folder of an image in one, says about itself. Not to be called by the process that
- * serves it. Throws ImageError MOUNT when its daemon is dead, with errno ENOTCONN; or when it may not be looked at.
+ * serves it, and hangs as long as that one does. Throws ImageError MOUNT when its daemon is dead, with errno ENOTCONN; or when it may not be looked at.
  */
 export function readStatus(mountpoint: string): MountStatus | FoldersStatus {
   try {

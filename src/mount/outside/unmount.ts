@@ -1,16 +1,18 @@
-import { closeSync, fsyncSync, openSync, statSync } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../../errors.js'
+import type { MountEntry } from '../../fuse/mount-table.js'
 import { cleanStale } from '../../fuse/mountpoint.js'
-import { detach } from '../../fuse/unmount.js'
+import { detach, detachWithProgram } from '../../fuse/unmount.js'
 import { describeErrno, errno } from '../../libc/errno.js'
 import type { FoldersStatus, MountStatus } from '../status/status.js'
 import { findImageMount } from './find-image-mount.js'
 import { findServer } from './find-server.js'
 import { holdersOf } from './holders.js'
 import { isRunning, startTime } from './process-table.js'
-import { hasFolders, readStatus } from './read-status.js'
+import { hasFolders } from './read-status.js'
+import { StatusAsker } from './status-asker.js'
 
 /** Milliseconds between two looks whether the daemon has ended. */
 const POLL = 5
@@ -27,27 +29,46 @@ const LOOK = 50
  * not found, and so was not waited for.
  */
 export async function unmountImage(path: string): Promise<boolean> {
-  const { mountpoint, minor, readOnly } = findImageMount(path)
-  if (cleanStale(mountpoint)) return true
-  const status = statusToUnmount(mountpoint, path)
+  const mount = findImageMount(path)
+  const asker = new StatusAsker(mount)
+  try {
+    return await unmountAsking(asker, mount, path)
+  } finally {
+    asker.close()
+  }
+}
+
+async function unmountAsking(asker: StatusAsker, mount: MountEntry, path: string): Promise<boolean> {
+  const { mountpoint, minor, readOnly } = mount
+  const answer = await statusToUnmount(asker, path)
+  if (answer === 'dead') {
+    cleanStale(mountpoint)
+    return true
+  }
+  const status = answer === 'private' ? null : answer
   const server = status?.pid ?? findServer(minor)
   const started = server === null ? null : startTime(server)
   if (status !== null && !readOnly) {
-    for (const place of writablePlaces(mountpoint, status)) await settle(place, path)
+    for (const place of writablePlaces(mountpoint, status)) await settle(asker, place, path)
   }
-  detachOrNameHolders(mountpoint, server, path)
+  await detachOrNameHolders(mountpoint, server, path, status !== null)
   if (server === null) return false
   while (isRunning(server, started)) await sleep(POLL)
   return true
 }
 
-/** Null of a mount that root may end, but not look at. */
-function statusToUnmount(mountpoint: string, path: string): MountStatus | FoldersStatus | null {
+/** 'private': of a mount that root may end, but not look at. */
+async function statusToUnmount(
+  asker: StatusAsker,
+  path: string,
+): Promise<MountStatus | FoldersStatus | 'dead' | 'private'> {
   try {
-    return readStatus(mountpoint)
+    return await asker.ask()
   } catch (error) {
-    if (!(error instanceof ImageError) || error.errno !== errno.EACCES) throw error
-    if (process.geteuid!() === 0) return null
+    if (!(error instanceof ImageError)) throw error
+    if (error.errno === errno.ENOTCONN) return 'dead'
+    if (error.errno !== errno.EACCES) throw error
+    if (process.geteuid!() === 0) return 'private'
     throw new ImageError('MOUNT', `${path}: is another user's mount; let that user or root unmount it`, {
       errno: errno.EPERM,
       cause: error,
@@ -55,9 +76,16 @@ function statusToUnmount(mountpoint: string, path: string): MountStatus | Folder
   }
 }
 
-function detachOrNameHolders(mountpoint: string, server: number | null, path: string): void {
+/** `answers`: the daemon has just answered. Of another one a process waits that can be left alone. */
+async function detachOrNameHolders(
+  mountpoint: string,
+  server: number | null,
+  path: string,
+  answers: boolean,
+): Promise<void> {
   try {
-    detach(mountpoint)
+    if (answers) detach(mountpoint)
+    else await detachWithProgram(mountpoint)
   } catch (error) {
     if (!(error instanceof ImageError) || error.errno !== errno.EBUSY) throw error
     const holders = holdersOf(mountpoint, server)
@@ -75,15 +103,15 @@ function writablePlaces(mountpoint: string, status: MountStatus | FoldersStatus)
   return status.images.filter(({ readOnly }) => !readOnly).map(({ folder }) => join(mountpoint, folder))
 }
 
-async function settle(place: string, path: string): Promise<void> {
-  flush(statSync(place).isFile() ? place : join(place, 'disk.raw'), path)
-  await untilBaseHasAll(place, path)
+async function settle(asker: StatusAsker, place: string, path: string): Promise<void> {
+  await flush((await stat(place)).isFile() ? place : join(place, 'disk.raw'), path)
+  await untilBaseHasAll(asker, place, path)
 }
 
 /** With --write-base=writeback the base gets what was flushed a little later. */
-async function untilBaseHasAll(place: string, path: string): Promise<void> {
+async function untilBaseHasAll(asker: StatusAsker, place: string, path: string): Promise<void> {
   for (;;) {
-    const { baseWrites, chain } = readStatus(place) as MountStatus
+    const { baseWrites, chain } = (await asker.ask(place)) as MountStatus
     if (!baseWrites || baseWrites.behind === 0) return
     if (baseWrites.errno !== 0) {
       throw new ImageError(
@@ -96,10 +124,11 @@ async function untilBaseHasAll(place: string, path: string): Promise<void> {
   }
 }
 
-function flush(disk: string, path: string): void {
-  const fd = openSync(disk, 'r')
+/** Takes as long as it takes; on another thread, so that a signal ends this process meanwhile. */
+async function flush(disk: string, path: string): Promise<void> {
+  const file = await open(disk, 'r')
   try {
-    fsyncSync(fd)
+    await file.sync()
   } catch (error) {
     const number = Math.abs((error as NodeJS.ErrnoException).errno ?? errno.EIO)
     throw new ImageError(
@@ -108,6 +137,6 @@ function flush(disk: string, path: string): void {
       { errno: number, cause: error },
     )
   } finally {
-    closeSync(fd)
+    await file.close()
   }
 }
