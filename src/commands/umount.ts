@@ -9,12 +9,14 @@ import type { umount } from './table/umount.js'
 export async function run({ operands }: Given<typeof umount>): Promise<number> {
   const [mountpoint = ''] = operands
   await unmount(resolve(mountpoint))
-  forgetHelper(resolveMountpoint(mountpoint))
   return 0
 }
 
 /** For umount(8), too. */
 export async function unmount(path: string): Promise<void> {
-  if (await unmountImage(path)) return
+  const mountpoint = resolveMountpoint(path)
+  const isClosed = await unmountImage(path)
+  forgetHelper(mountpoint)
+  if (isClosed) return
   warn(`${path}: is unmounted, but its process was not found: the image may be open for a moment still`)
 }

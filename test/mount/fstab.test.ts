@@ -131,6 +131,35 @@ test('umount --lazy leaves the image to its last user, umount --force cuts every
   t.deepEqual(lines, ['3', '0', 'code 1'])
 })
 
+test('what mount(8) notes of a mount is forgotten, however it ends', async t => {
+  if (lacks(t, ...NAMESPACE_NEEDS)) return
+  const work = await prepare(t)
+  await work.directory('b b')
+  const lines = await linesInNamespace(
+    work,
+    `notes() { wc -l < /run/mount/utab; }
+     after() {
+       mount -t fuse.rawmount "$WORK/a.qed" "$WORK/b b"
+       notes
+       "$@" "$WORK/b b"
+       until [ "$(daemons)" = 0 ]; do sleep 0.02; done
+       notes
+     }
+     signal() { kill "-$1" "$(sed 's/.*"pid": *\\([0-9]*\\).*/\\1/;t;d' "$2/.rawmount/status.json")"; }
+     after signal TERM
+     after umount.fuse.rawmount
+     after umount.fuse.rawmount -l
+     after umount.fuse.rawmount -f
+     after umount
+     # Who was killed forgets nothing: the next one does.
+     mount -t fuse.rawmount "$WORK/a.qed" "$WORK/b b"
+     signal KILL "$WORK/b b"
+     until [ "$(daemons)" = 0 ]; do sleep 0.02; done
+     after rawmount umount`,
+  )
+  t.deepEqual(lines, Array.from({ length: 6 }, () => ['1', '0']).flat())
+})
+
 test('noexec, noatime and sync are the kernel’s work: with sync each write is flushed', async t => {
   if (lacks(t, ...NAMESPACE_NEEDS)) return
   const work = await prepare(t)

@@ -53,4 +53,6 @@ async function end(path: string, { lazy, force }: { lazy: boolean; force: boolea
     // The daemon, whose connection it was, may have been faster.
     if (findMount(mountpoint)?.device === device) throw error
   }
+  const { forgetHelper } = await import('../../mount/daemon/utab.js')
+  forgetHelper(mountpoint)
 }

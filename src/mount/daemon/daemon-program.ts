@@ -9,6 +9,7 @@ import { keepLog } from './log-file.js'
 import { Pidfile, publish } from './pidfile.js'
 import { StopSignals } from './signals.js'
 import { onStatusSignal } from './status-signal.js'
+import { forgetHelper } from './utab.js'
 
 /** The daemon: takes its options from who launched it, answers once, and serves until it is unmounted. */
 process.once('message', async message => {
@@ -30,6 +31,7 @@ process.once('message', async message => {
       process.channel?.unref(),
     )
     const code = await mount.finished
+    forgetHelper(mount.mountpoint)
     pidfile?.remove()
     exitNow(code)
   } catch (error) {

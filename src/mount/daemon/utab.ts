@@ -17,20 +17,29 @@ const NOTE = `uhelper=${MOUNT_TYPE}`
 export function noteHelper(mountpoint: string): void {
   const entry = findMount(mountpoint)
   if (process.geteuid!() !== 0 || entry === null) return
+  // What a mount left that was killed.
+  forgetNotes(mountpoint)
   tell('mount', '-t', MOUNT_TYPE, '-o', NOTE, '--', entry.source, mountpoint)
 }
 
-/** For what was unmounted by other ways than umount(8), which does it by itself. */
+/** For what ended by other ways than umount(8), which does it by itself. Another mount of images there keeps its note. */
 export function forgetHelper(mountpoint: string): void {
-  if (process.geteuid!() === 0 && isNoted(mountpoint)) tell('umount', '--', mountpoint)
+  if (process.geteuid!() !== 0 || findMount(mountpoint)?.type === MOUNT_TYPE) return
+  forgetNotes(mountpoint)
 }
 
-function isNoted(mountpoint: string): boolean {
+/** Each of the calls takes one away. */
+function forgetNotes(mountpoint: string): void {
+  for (let left = countNotes(mountpoint); left > 0; left--) tell('umount', '--', mountpoint)
+}
+
+function countNotes(mountpoint: string): number {
   try {
     const lines = readFileSync(UTAB, 'utf8').split('\n')
-    return lines.some(line => unescapeOctal(line).includes(` TARGET=${mountpoint} `) && line.includes(NOTE))
+    return lines.filter(line => unescapeOctal(line).includes(` TARGET=${mountpoint} `) && line.includes(NOTE))
+      .length
   } catch {
-    return false // nothing is noted on this system
+    return 0 // nothing is noted on this system
   }
 }
 
