@@ -165,6 +165,23 @@ test('umount of a busy mount names the loop device that holds it', async t => {
   await mounted.unmount()
 })
 
+test('umount of a mount that is bound elsewhere, too, says where, and does not wait for that', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const mounted = await work.mount(await work.create('disk.qed', '1M'))
+  const other = await work.directory('other')
+  await succeed('mount', '--bind', mounted.mountpoint, other)
+  const outcome = await work.rawmount('umount', mounted.mountpoint)
+  t.is(outcome.code, 1)
+  t.is(
+    outcome.stderr,
+    `rawmount: ${mounted.mountpoint}: is gone, but what was mounted there is mounted on ${other} as well, and goes on: end it there, too, with 'rawmount umount'\n`,
+  )
+  t.is((await stat(join(other, 'disk.raw'))).size, MiB)
+  await work.rawmounts('umount', other)
+  t.deepEqual(await work.processes(0), [])
+})
+
 test('SIGTERM with an open file in the mount waits for it, and loses nothing', async t => {
   if (lacks(t, 'root')) return
   const work = await scratch(t)

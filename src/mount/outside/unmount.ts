@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../../errors.js'
-import type { MountEntry } from '../../fuse/mount-table.js'
+import { type MountEntry, readMountTable } from '../../fuse/mount-table.js'
 import { cleanStale } from '../../fuse/mountpoint.js'
 import { detach, detachWithProgram } from '../../fuse/unmount.js'
 import { describeErrno, errno } from '../../libc/errno.js'
@@ -52,9 +52,24 @@ async function unmountAsking(asker: StatusAsker, mount: MountEntry, path: string
     for (const place of writablePlaces(mountpoint, status)) await settle(asker, place, path)
   }
   await detachOrNameHolders(mountpoint, server, path, status !== null)
+  refuseToWaitForOthers(mount, path)
   if (server === null) return false
   while (isRunning(server, started)) await sleep(POLL)
   return true
+}
+
+/** The daemon goes on for as long as its disk is seen anywhere, as by mount --bind. */
+function refuseToWaitForOthers({ device, source, type }: MountEntry, path: string): void {
+  const others = readMountTable().filter(
+    other => other.device === device && other.source === source && other.type === type,
+  )
+  if (others.length === 0) return
+  const places = others.map(({ mountpoint }) => mountpoint).join(', ')
+  throw new ImageError(
+    'MOUNT',
+    `${path}: is gone, but what was mounted there is mounted on ${places} as well, and goes on: end it there, too, with 'rawmount umount'`,
+    { errno: errno.EBUSY },
+  )
 }
 
 /** 'private': of a mount that root may end, but not look at. */
@@ -69,11 +84,15 @@ async function statusToUnmount(
     if (error.errno === errno.ENOTCONN) return 'dead'
     if (error.errno !== errno.EACCES) throw error
     if (process.geteuid!() === 0) return 'private'
-    throw new ImageError('MOUNT', `${path}: is another user's mount; let that user or root unmount it`, {
-      errno: errno.EPERM,
-      cause: error,
-    })
+    throw notYours(path, error)
   }
+}
+
+function notYours(path: string, cause: unknown): ImageError {
+  return new ImageError('MOUNT', `${path}: is another user's mount; let that user or root unmount it`, {
+    errno: errno.EPERM,
+    cause,
+  })
 }
 
 /** `answers`: the daemon has just answered. Of another one a process waits that can be left alone. */
@@ -126,7 +145,10 @@ async function untilBaseHasAll(asker: StatusAsker, place: string, path: string):
 
 /** Takes as long as it takes; on another thread, so that a signal ends this process meanwhile. */
 async function flush(disk: string, path: string): Promise<void> {
-  const file = await open(disk, 'r')
+  // Let in by --allow-other, and yet not its owner.
+  const file = await open(disk, 'r').catch(error => {
+    throw error.code === 'EACCES' ? notYours(path, error) : error
+  })
   try {
     await file.sync()
   } catch (error) {
