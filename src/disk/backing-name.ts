@@ -1,11 +1,11 @@
 import { ImageError } from '../errors.js'
 import type { BackingReference, Format, OpenedImage } from '../formats/format.js'
 import { isUrl } from '../storage/http/url.js'
-import type { StorageHost } from '../storage/storage-file.js'
+import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
 import { DEPTH_LIMIT, OpenGate } from './gate.js'
 import { factsOf } from './inspect.js'
-import { formatOfNamed, formatOfNewBase, isProbedAs } from './probe.js'
+import { formatOfNamed, formatOfNewBase } from './probe.js'
 
 export interface RenameBaseOptions {
   format?: string | null
@@ -27,32 +27,29 @@ export function renameBase(
     host.lock(file)
     const chosen = formatOfNamed(file, format)
     mustHaveBackingName(path, chosen)
-    const { backing: old } = factsOf(file, chosen)
-    const probed = (reference: BackingReference, isNew: boolean): boolean =>
-      isProbed(reference, path, isNew, new OpenGate(host, 'follow', allowDevices))
-    const isProbeSafe = backing !== null && probed(backing, true) && (old === null || probed(old, false))
-    chosen.setBacking!(file, backing && { ...backing, size: null, isProbeSafe })
+    // A damaged image is not to be made another one.
+    factsOf(file, chosen)
+    if (backing !== null) mustNotBeGuessed(backing, path, new OpenGate(host, 'follow', allowDevices))
+    chosen.setBacking!(file, backing && { ...backing, size: null })
   } finally {
     file.close()
   }
 }
 
-/** Whether the file is there, and opens in the same way with its format recorded and without. */
-function isProbed(reference: BackingReference, path: string, isNew: boolean, gate: OpenGate): boolean {
+/** What is there is not to be taken for raw by a guess. */
+function mustNotBeGuessed({ name, format }: BackingReference, path: string, gate: OpenGate): void {
   // Nobody asked to wait for a server.
-  if (isUrl(reference.name)) return false
-  let file: ReturnType<OpenGate['openBacking']>['file']
+  if (isUrl(name)) return
+  let file: StorageFile
   try {
-    file = gate.openBacking(reference.name, path, DEPTH_LIMIT).file
+    file = gate.openBacking(name, path, DEPTH_LIMIT).file
   } catch (error) {
     // It may be missing: that is what this way of naming it is for.
-    if (error instanceof ImageError) return false
+    if (error instanceof ImageError) return
     throw error
   }
   try {
-    // What is there is not to be taken for raw by a guess.
-    if (isNew) formatOfNewBase(file, reference.format)
-    return isProbedAs(file, reference.format)
+    formatOfNewBase(file, format)
   } finally {
     file.close()
   }

@@ -1,6 +1,6 @@
 import { ImageError } from '../errors.js'
 import { type Format, PROBE_LENGTH } from '../formats/format.js'
-import { formatByName, formatNames, isForeign, probeFormat, probeOwnFormat } from '../formats/registry.js'
+import { formatByName, formatNames, probeFormat, probeOwnFormat } from '../formats/registry.js'
 import { IoBuffer } from '../libc/io-buffer.js'
 import type { StorageFile } from '../storage/storage-file.js'
 
@@ -48,15 +48,6 @@ export function formatOfNewBase(file: StorageFile, asked: string | null): Format
     'FORMAT_UNKNOWN',
     `${file.path}: carries no magic of a known format; if this base is a raw disk, say so with -F raw`,
   )
-}
-
-/** Whether the file opens in the same way with its format recorded and without. */
-export function isProbedAs(file: StorageFile, recorded: string | null): boolean {
-  if (recorded === null) return true
-  const bytes = head(file)
-  const format = probeOwnFormat(bytes)
-  if (format !== null) return format.name === recorded
-  return recorded === 'raw' && !isForeign(bytes)
 }
 
 function head(file: StorageFile): Uint8Array {

@@ -8,7 +8,7 @@ import { Chain } from './chain.js'
 import { ImageCompanion } from './companion.js'
 import type { Disk } from './disk.js'
 import { type BackingPolicy, DEPTH_LIMIT, OpenGate } from './gate.js'
-import { formatOfNamed, formatOfNewBase, isProbedAs } from './probe.js'
+import { formatOfNamed, formatOfNewBase } from './probe.js'
 import { RebaseCopy } from './rebase-copy.js'
 
 export interface RebaseImageOptions {
@@ -65,7 +65,7 @@ export class ImageRebase {
         const base = secondGate.openBacking(name, path, DEPTH_LIMIT - 1)
         below.open(base.file, () => formatOfNewBase(base.file, said))
       }
-      const named = describeNew(chain, below, backing)
+      const named = describeNew(below, backing)
       // An FVD image gives its base up without a change of the name.
       if (named !== null || top!.opened.backingSize === undefined) top!.format.checkBacking!(file, named)
       chain.beginWriting()
@@ -173,16 +173,8 @@ function advising(open: () => void): void {
   }
 }
 
-function describeNew(chain: Chain, below: Chain, backing: BackingReference | null): NewBacking | null {
-  const [top, oldBase] = chain.members
+function describeNew(below: Chain, backing: BackingReference | null): NewBacking | null {
   const [newBase] = below.members
   if (backing === null || newBase === undefined) return null
-  const recorded = top!.opened.backing?.format ?? null
-  return {
-    ...backing,
-    size: newBase.opened.driver.size,
-    isProbeSafe:
-      isProbedAs(newBase.file, backing.format) &&
-      (oldBase === undefined || isProbedAs(oldBase.file, recorded)),
-  }
+  return { ...backing, size: newBase.opened.driver.size }
 }

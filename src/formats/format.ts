@@ -52,8 +52,8 @@ export interface Format {
   empty?(file: StorageFile, companion: StorageFile | null): void
   /**
    * Names another backing file in the header, durably; null: none. After a power cut the header names the old one or
-   * the new one; or none, where a format cannot do better, and says so when it is opened. Throws ImageError INVALID or
-   * FORMAT_UNSUPPORTED for an image that cannot have it, and then has not touched the file. Absent where a format cannot.
+   * the new one, each with its own format. Throws ImageError INVALID or FORMAT_UNSUPPORTED for an image that cannot have
+   * it, and then has not touched the file. Absent where a format cannot.
    */
   setBacking?(file: StorageFile, backing: NewBacking | null): void
   /** Throws what setBacking() would refuse, and changes nothing; present with it. */
@@ -155,8 +155,6 @@ export interface BackingReference {
 export interface NewBacking extends BackingReference {
   /** Bytes that it shows, as far as the image uses them; null: nobody looked. */
   readonly size: number | null
-  /** Of this one and of the one before it, the first bytes tell the same format as the header does. */
-  readonly isProbeSafe: boolean
 }
 
 export interface ImageFacts {

@@ -211,26 +211,17 @@ const RENAMES: [string, BackingReference, BackingReference | null][] = [
   ['a long name for a long one', { name: LONG, format: null }, { name: `${LONG}y`, format: null }],
 ]
 
-for (const [what, before, after] of [...RENAMES, ['none', RENAMES[0]![1], null] as const]) {
-  test(`QED: a power cut while ${what} is written leaves the old name or the new one`, t => {
-    const names = namesAfterCuts(seeded(t), 'qed', before, after)
-    const allowed = [`${before.name} ${before.format}`, `${after?.name ?? null} ${after?.format ?? null}`]
-    for (const name of names) t.true(allowed.includes(name), name)
-    t.is(names.size, 2)
-  })
-}
-
-for (const [what, before, after] of RENAMES) {
-  test(`FVD: a power cut while ${what} is written leaves a name that is right, or none`, t => {
-    const names = namesAfterCuts(seeded(t), 'fvd', before, after!)
-    const allowed = [`${before.name} ${before.format}`, `${after!.name} ${after!.format}`]
-    // Where a probe tells the format, it may be left out for a moment.
-    if (after!.name === 'qed') allowed.push('old null', 'qed null')
-    for (const name of names) {
-      if (/^interrupted-update:/.test(name) && (before.name === LONG || after!.name !== 'new')) continue
-      t.true(allowed.includes(name), name)
-    }
-  })
+for (const format of ['qed', 'fvd']) {
+  // An FVD image has no way to none by its name.
+  const renames = format === 'qed' ? [...RENAMES, ['none', RENAMES[0]![1], null] as const] : RENAMES
+  for (const [what, before, after] of renames) {
+    test(`${format}: a power cut while ${what} is written leaves the old name or the new one`, t => {
+      const names = namesAfterCuts(seeded(t), format, before, after)
+      const allowed = [before, after].map(base => `${base?.name ?? null} ${base?.format ?? null}`)
+      for (const name of names) t.true(allowed.includes(name), name)
+      t.is(names.size, 2)
+    })
+  }
 }
 
 test('the name alone changes with renameBase, whatever it leads to', t => {

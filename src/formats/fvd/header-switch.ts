@@ -1,74 +1,72 @@
 import { ImageError } from '../../errors.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
 import type { StorageFile } from '../../storage/storage-file.js'
-import { encodeField, FIELDS, HEADER_END, type RawHeader, SECTOR, VERSION } from './layout.js'
-import { copyOf, sectorsThatDiffer } from './rewrite.js'
+import {
+  decodeHeader,
+  encodeField,
+  FIELDS,
+  type FieldName,
+  HEADER_AREA,
+  HEADER_END,
+  type RawHeader,
+  SECTOR,
+  VERSION,
+} from './layout.js'
 
 /**
- * Numbers of the header that depend on each other lie in several sectors, and a power cut may come between any two. To
- * change them in one step, they are written into a *record* first, in the free sector behind the header's last:
+ * Fields of the header that depend on each other lie in several sectors, and a power cut may come between any two. To
+ * change them in one step, the sectors are written into a *record* first, in the free ones behind the header's last: a head,
+ * which says which they are, and behind it each as it will be.
  *
- *   1. the record is emptied; barrier
- *   2. the version in the header's first sector becomes IN_CHANGE; barrier: who does not know of records keeps away
- *   3. the record with the new numbers; barrier: from now on the header is the new one
- *   4. the header's other sectors; barrier
- *   5. the first sector, with the version as it was; barrier: the record does not count any more
+ *   1. the head is emptied, and the sectors are written behind it; barrier
+ *   2. the version in the header's first sector becomes IN_CHANGE, which keeps away who does not know of records, and the
+ *      head is written; barrier: with both the header is the new one, with one it is the old one
+ *   3. the header's other sectors; barrier
+ *   4. the first sector, with the version as it was; barrier: the record does not count any more
  *
- * Who reads a header IN_CHANGE takes the numbers of the record, if it is one (readSwitch), and who writes such an image
- * does steps 4 and 5 first (settleHeader). Numbers that share a sector need none of that: one write changes them.
+ * Who reads a header IN_CHANGE takes the sectors of the record, if it is one (readSwitch), and who writes such an image
+ * does steps 3 and 4 first (settleHeader). Fields that share a sector need none of that: one write changes them.
  */
 export const IN_CHANGE = 0x5a525601
 
 /** Where the record lies, and areas must not. */
-export const RECORD = { at: HEADER_END, end: HEADER_END + SECTOR } as const
+export const RECORD = { at: HEADER_END, end: HEADER_AREA } as const
 
-const RECORD_MAGIC = new TextEncoder().encode('FVD new numbers\n')
+const RECORD_MAGIC = new TextEncoder().encode('FVD new sectors\n')
+/** How many sectors a record takes, besides its head. */
+const CAPACITY = (RECORD.end - RECORD.at) / SECTOR - 1
 
-/** What a record holds, each a u64 behind the magic, in this order. */
-const NAMES = [
-  'virtual_disk_size',
-  'metadata_size',
-  'base_img_size',
-  'prefetch_profile_entries',
-  'table_offset',
-  'journal_offset',
-  'journal_size',
-] as const satisfies readonly (keyof RawHeader)[]
-
-export type Switched = Partial<Pick<RawHeader, (typeof NAMES)[number]>>
-
-/** Durable when it returns. Numbers that are left out stay. Throws ImageError where the file has no room for a record. */
-export function switchHeader(file: StorageFile, raw: RawHeader, changes: Switched): void {
+/** Durable when it returns. Fields that are left out stay. Throws ImageError where the file has no room for a record. */
+export function switchHeader(file: StorageFile, changes: Partial<RawHeader>): void {
+  settleHeader(file)
   const before = readSectors(file)
-  const after = withNumbers(before, { ...pickNumbers(raw), ...changes })
-  const sectors = sectorsThatDiffer(before, after, 0, HEADER_END)
+  const after = withChanges(before, changes)
+  const sectors = sectorsThatDiffer(before, after)
   if (sectors.length <= 1) {
     writeSectors(file, after, sectors)
     return
   }
-  mustHaveRoom(file.path, raw)
-  file.write(new IoBuffer(SECTOR), 0, SECTOR, RECORD.at)
+  mustHaveRoom(file.path, decodeHeader(before.view))
+  const { head, body } = recordOf(after, sectors)
+  file.write(body, 0, body.length, RECORD.at)
   file.sync()
-  const marked = copyOf(before)
-  encodeField(marked.view, FIELDS.version, IN_CHANGE)
-  writeSectors(file, marked, [0])
-  file.write(recordOf({ ...pickNumbers(raw), ...changes }), 0, SECTOR, RECORD.at)
+  file.write(withChanges(before, { version: IN_CHANGE }), 0, SECTOR, 0)
+  file.write(head, 0, SECTOR, RECORD.at)
   file.sync()
   settleHeader(file)
 }
 
-/** The header that counts, of one that is IN_CHANGE: `raw` is what its sectors say. */
-export function readSwitch(file: StorageFile, raw: RawHeader): RawHeader {
-  return { ...raw, version: VERSION, ...readRecord(file) }
+/** The header that counts, of one that is IN_CHANGE. */
+export function readSwitch(file: StorageFile): RawHeader {
+  return decodeHeader(switched(file, readSectors(file)).view)
 }
 
 /** Ends a change that a power cut has stopped; durable. To be called before anything else is written to the file. */
 export function settleHeader(file: StorageFile): void {
   const before = readSectors(file)
   if (before.view.getUint32(FIELDS.version.at, true) !== IN_CHANGE) return
-  const after = withNumbers(before, readRecord(file) ?? {})
-  encodeField(after.view, FIELDS.version, VERSION)
-  const sectors = sectorsThatDiffer(before, after, 0, HEADER_END)
+  const after = switched(file, before)
+  const sectors = sectorsThatDiffer(before, after)
   writeSectors(
     file,
     after,
@@ -85,38 +83,67 @@ export function mustHaveRoom(path: string, raw: RawHeader): void {
   if (first >= RECORD.end) return
   throw new ImageError(
     'INVALID',
-    `${path}: has no free sector behind its header, at ${RECORD.at}, which a change of size needs; make a new image with "rawmount convert"`,
+    `${path}: has no free sectors behind its header, at ${RECORD.at}, which this change needs; make a new image with "rawmount convert"`,
   )
 }
 
-function pickNumbers(raw: RawHeader): Required<Switched> {
-  return Object.fromEntries(NAMES.map(name => [name, raw[name]])) as Required<Switched>
+/** The sectors of the header that these changes touch. */
+export function sectorsOf(file: StorageFile, changes: Partial<RawHeader>): number[] {
+  const before = readSectors(file)
+  return sectorsThatDiffer(before, withChanges(before, changes))
 }
 
-function recordOf(numbers: Required<Switched>): IoBuffer {
-  const record = new IoBuffer(SECTOR)
-  record.bytes.set(RECORD_MAGIC)
-  for (const [index, name] of NAMES.entries())
-    record.view.setBigUint64(RECORD_MAGIC.length + index * 8, BigInt(numbers[name]), true)
-  return record
+/** Sector by sector, where a cut in between does no harm. Durable when it returns. */
+export function writeChanges(file: StorageFile, changes: Partial<RawHeader>): void {
+  const before = readSectors(file)
+  const after = withChanges(before, changes)
+  writeSectors(file, after, sectorsThatDiffer(before, after))
 }
 
-/** Null before step 3. */
-function readRecord(file: StorageFile): Required<Switched> | null {
-  const record = new IoBuffer(SECTOR)
-  if (file.read(record, 0, SECTOR, RECORD.at) < SECTOR) return null
-  if (RECORD_MAGIC.some((byte, at) => record.bytes[at] !== byte)) return null
-  const numbers = NAMES.map((name, index) => [
-    name,
-    Number(record.view.getBigUint64(RECORD_MAGIC.length + index * 8, true)),
-  ])
-  return Object.fromEntries(numbers) as Required<Switched>
+/** `body`: with a head that is empty. */
+function recordOf(header: IoBuffer, sectors: readonly number[]): { head: IoBuffer; body: IoBuffer } {
+  if (sectors.length > CAPACITY) throw new RangeError(`${sectors.length} sectors of the header at once`)
+  const head = new IoBuffer(SECTOR)
+  head.bytes.set(RECORD_MAGIC)
+  head.view.setUint32(RECORD_MAGIC.length, sectors.length, true)
+  const body = new IoBuffer((1 + sectors.length) * SECTOR)
+  for (const [index, sector] of sectors.entries()) {
+    head.view.setUint32(RECORD_MAGIC.length + 4 + index * 4, sector, true)
+    body.copyFrom(header, sector * SECTOR, SECTOR, (1 + index) * SECTOR)
+  }
+  return { head, body }
 }
 
-function withNumbers(header: IoBuffer, numbers: Switched): IoBuffer {
-  const copy = copyOf(header)
-  for (const [name, value] of Object.entries(numbers))
-    encodeField(copy.view, FIELDS[name as keyof Switched], value)
+/** The header as the record makes it; as it was where there is none, which is so before step 2. */
+function switched(file: StorageFile, header: IoBuffer): IoBuffer {
+  const after = withChanges(header, {})
+  const record = new IoBuffer(RECORD.end - RECORD.at)
+  const length = file.read(record, 0, record.length, RECORD.at)
+  for (const [index, sector] of sectorsIn(record, length).entries()) {
+    after.copyFrom(record, (1 + index) * SECTOR, SECTOR, sector * SECTOR)
+  }
+  encodeField(after.view, FIELDS.version, VERSION)
+  return after
+}
+
+/** None where it is no record, or a record cannot be so. */
+function sectorsIn(record: IoBuffer, length: number): number[] {
+  if (RECORD_MAGIC.some((byte, at) => record.bytes[at] !== byte)) return []
+  const count = record.view.getUint32(RECORD_MAGIC.length, true)
+  if (count > CAPACITY || (1 + count) * SECTOR > length) return []
+  const sectors = Array.from({ length: count }, (_, index) =>
+    record.view.getUint32(RECORD_MAGIC.length + 4 + index * 4, true),
+  )
+  return sectors.every(sector => sector < HEADER_END / SECTOR) ? sectors : []
+}
+
+/** A copy. */
+function withChanges(header: IoBuffer, changes: Partial<RawHeader>): IoBuffer {
+  const copy = new IoBuffer(header.length)
+  copy.copyFrom(header, 0, header.length, 0)
+  for (const [name, value] of Object.entries(changes)) {
+    encodeField(copy.view, FIELDS[name as FieldName], value)
+  }
   return copy
 }
 
@@ -124,6 +151,15 @@ function readSectors(file: StorageFile): IoBuffer {
   const header = new IoBuffer(HEADER_END)
   file.read(header, 0, header.length, 0)
   return header
+}
+
+function sectorsThatDiffer(a: IoBuffer, b: IoBuffer): number[] {
+  const sectors: number[] = []
+  for (let at = 0; at < HEADER_END; at++) {
+    const sector = Math.floor(at / SECTOR)
+    if (a.bytes[at] !== b.bytes[at] && sectors.at(-1) !== sector) sectors.push(sector)
+  }
+  return sectors
 }
 
 /** Durable when it returns. */

@@ -76,7 +76,7 @@ export function readRawHeader(file: StorageFile): RawHeader {
   }
   const raw = decodeHeader(buffer.view)
   if (raw.magic !== MAGIC) throw damaged(file, 'the file does not start with the magic of FVD')
-  if (raw.version === IN_CHANGE) return readSwitch(file, raw)
+  if (raw.version === IN_CHANGE) return readSwitch(file)
   if (raw.version !== VERSION) {
     throw new ImageError(
       'FORMAT_UNSUPPORTED',

@@ -10,6 +10,7 @@ import { copySettingsOf, refuseUnknownWriteBase } from './copy-settings.js'
 import { FvdDriver } from './driver.js'
 import { type FvdHeader, readHeader, writeCleanShutdown } from './header.js'
 import { settleHeader } from './header-switch.js'
+import { mustHaveNames } from './interrupted.js'
 import { FIELD_NAMES, SECTOR } from './layout.js'
 import { loadBitmap, loadTable } from './load.js'
 import { profileOf } from './profile.js'
@@ -48,6 +49,7 @@ export function open(file: StorageFile, options: OpenOptions): OpenedImage {
     )
   }
   const header = readHeader(file)
+  mustHaveNames(file.path, header)
   const data = header.dataFile === null ? file : options.companion(header.dataFile)
   const growCommand = options.allowStorageCommand ? header.raw.add_storage_cmd : ''
   // Where nothing is in the base any more, it does not matter how writes would change it.

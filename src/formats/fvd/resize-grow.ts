@@ -1,7 +1,7 @@
 import { roundUp } from '../../bytes.js'
 import { ImageError } from '../../errors.js'
-import { type Switched, switchHeader } from './header-switch.js'
-import { ENTRY_LENGTH, PAGE, SECTOR } from './layout.js'
+import { switchHeader } from './header-switch.js'
+import { ENTRY_LENGTH, PAGE, type RawHeader, SECTOR } from './layout.js'
 import { newTable } from './resize-table.js'
 import { isFixedSize, type ResizedFile } from './resized-file.js'
 
@@ -18,12 +18,12 @@ export function grow(resized: ResizedFile, size: number): void {
   data.sync()
   const changes = geometry.compact ? growTable(resized, Math.ceil(size / geometry.chunkSize)) : {}
   file.sync()
-  switchHeader(file, header.raw, { ...changes, virtual_disk_size: size })
+  switchHeader(file, { ...changes, virtual_disk_size: size })
   giveBackAreas(resized, changes)
 }
 
 /** Where the table and the journal were that were moved elsewhere. */
-function giveBackAreas({ file, geometry, header }: ResizedFile, changes: Switched): void {
+function giveBackAreas({ file, geometry, header }: ResizedFile, changes: Partial<RawHeader>): void {
   const { journalOffset, journalSize, tableOffset } = header.shape
   if (changes.table_offset === undefined) return
   file.zero(tableOffset, geometry.chunks * ENTRY_LENGTH)
@@ -50,7 +50,7 @@ function extendData({ data, file }: ResizedFile, end: number): void {
  * A table for `chunks` chunks, the new ones empty: where the old one is, when what follows leaves room or is the journal
  * and can spare it; else a new one. Returns what the header is to say of it.
  */
-function growTable(resized: ResizedFile, chunks: number): Switched {
+function growTable(resized: ResizedFile, chunks: number): Partial<RawHeader> {
   const { journalOffset, journalSize, tableOffset } = resized.header.shape
   const end = tableOffset + chunks * ENTRY_LENGTH
   const leastJournal = journalSize === 0 ? 0 : leastJournalFor(chunks)

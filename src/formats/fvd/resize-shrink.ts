@@ -1,7 +1,7 @@
 import type { ProfileEntry } from '../profile.js'
 import { readHeader } from './header.js'
-import { type Switched, switchHeader } from './header-switch.js'
-import { ID_LIMIT } from './layout.js'
+import { switchHeader } from './header-switch.js'
+import { ID_LIMIT, type RawHeader } from './layout.js'
 import { profileOf } from './profile.js'
 import type { ResizedFile } from './resized-file.js'
 import { NO_STORAGE, survey } from './survey.js'
@@ -11,8 +11,11 @@ export function shrink(resized: ResizedFile, size: number): void {
   const { data, file, geometry, header } = resized
   const { raw } = header
   const profile = clippedProfile(resized, size)
-  const changes: Switched = { virtual_disk_size: size, base_img_size: Math.min(raw.base_img_size, size) }
-  switchHeader(file, raw, profile === null ? changes : { ...changes, prefetch_profile_entries: 0 })
+  const changes: Partial<RawHeader> = {
+    virtual_disk_size: size,
+    base_img_size: Math.min(raw.base_img_size, size),
+  }
+  switchHeader(file, profile === null ? changes : { ...changes, prefetch_profile_entries: 0 })
   if (profile !== null) profileOf(file, readHeader(file))!.write(profile)
   if (geometry.compact) {
     freeChunks(resized, Math.ceil(size / geometry.chunkSize))

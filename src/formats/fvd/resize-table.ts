@@ -1,7 +1,6 @@
 import { roundUp } from '../../bytes.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
-import type { Switched } from './header-switch.js'
-import { ENTRIES_PER_SECTOR, ENTRY_LENGTH, ID_LIMIT, PAGE } from './layout.js'
+import { ENTRIES_PER_SECTOR, ENTRY_LENGTH, ID_LIMIT, PAGE, type RawHeader } from './layout.js'
 import type { ResizedFile } from './resized-file.js'
 import { NO_STORAGE, survey } from './survey.js'
 
@@ -21,7 +20,7 @@ const ZEROS = Buffer.alloc(PIECE)
  *   2. their entries in the old table; barrier: whether one was written or not, it names a copy
  *   3. the new table, with the new ids, in storage that no entry names any more; a barrier is the caller's
  */
-export function newTable(resized: ResizedFile, chunks: number, leastJournal: number): Switched {
+export function newTable(resized: ResizedFile, chunks: number, leastJournal: number): Partial<RawHeader> {
   const { data, file, header } = resized
   const { raw, shape } = header
   const tableBytes = roundUp(chunks * ENTRY_LENGTH, PAGE)

@@ -6,36 +6,27 @@ import type { StorageFile } from '../../storage/storage-file.js'
 import type { NewBacking } from '../format.js'
 import { contradiction } from './contradictions.js'
 import { readHeader, readRawHeader } from './header.js'
-import { HEADER_END, type RawHeader, SECTOR } from './layout.js'
-import { rewriteHeader } from './rewrite.js'
+import { switchHeader } from './header-switch.js'
+import { HEADER_AREA, type RawHeader, SECTOR } from './layout.js'
 import { fileName, formatName } from './settings.js'
 
 /**
- * Name and format of the base lie in different sectors, so they cannot change as one. Where a probe tells the format of
- * both bases right, there is a way in single sectors, each of which leaves a header that is right:
- *
- *   1. base_img_size, when the new base is shorter: what it cuts off is in the image, so it fits the old base, too
- *   2. base_img_fmt becomes empty: the old base is probed
- *   3. base_img: the new base is probed
- *   4. base_img_fmt
- *
- * with a barrier after each. Else, and for names so long that they span sectors, a cut may leave a name that leads nowhere,
- * by the rules of rewrite.ts.
+ * Name, format and length of the base lie in different sectors, and change in one step (header-switch.ts).
  *
  * @see Format.setBacking
  */
 export function setBacking(file: StorageFile, backing: NewBacking | null): void {
   const before = readRawHeader(file)
-  for (const step of planSteps(file, before, backing)) rewriteHeader(file, step)
+  switchHeader(file, plan(file, before, backing))
   clearBitsBehind(file, before)
 }
 
 /** @see Format.checkBacking */
 export function checkBacking(file: StorageFile, backing: NewBacking | null): void {
-  planSteps(file, readRawHeader(file), backing)
+  plan(file, readRawHeader(file), backing)
 }
 
-function planSteps(file: StorageFile, before: RawHeader, backing: NewBacking | null): Partial<RawHeader>[] {
+function plan(file: StorageFile, before: RawHeader, backing: NewBacking | null): Partial<RawHeader> {
   const refuse = (what: string, cause?: unknown) =>
     new ImageError('INVALID', `${file.path}: ${what}`, cause === undefined ? {} : { cause })
   if (before.all_data_in_fvd_img === 1 || before.base_img === '') {
@@ -48,15 +39,14 @@ function planSteps(file: StorageFile, before: RawHeader, backing: NewBacking | n
       'what is still in the base would be lost, and could show as anything; leave out -u, and it is copied first',
     )
   }
-  const changes = readNames(backing, refuse)
+  const changes = { ...readNames(backing, refuse), ...readSize(backing, before) }
   const fault = contradiction({ ...before, ...changes }, ['base_img'])
   if (fault !== null) throw refuse(fault)
-  const steps = stepsTo(before, changes, backing)
   // What the header will be must open.
-  const trial = new PatchedFile(file, HEADER_END)
-  for (const step of steps) rewriteHeader(trial, step)
+  const trial = new PatchedFile(file, HEADER_AREA)
+  switchHeader(trial, changes)
   readHeader(trial)
-  return steps
+  return changes
 }
 
 /** Those of a bitmap that has become shorter, which nobody looks at any more. */
@@ -87,10 +77,7 @@ function readNames(
   }
 }
 
-function stepsTo(before: RawHeader, names: Names, { size, isProbeSafe }: NewBacking): Partial<RawHeader>[] {
-  const steps: Partial<RawHeader>[] = []
-  if (size !== null && size < before.base_img_size) steps.push({ base_img_size: roundDown(size, SECTOR) })
-  const { base_img, base_img_fmt } = names
-  if (before.base_img_fmt === base_img_fmt || !isProbeSafe) return [...steps, names]
-  return [...steps, { base_img_fmt: '' }, { base_img }, { base_img_fmt }]
+/** What a shorter base cuts off is in the image. */
+function readSize({ size }: NewBacking, { base_img_size: before }: RawHeader): Partial<RawHeader> {
+  return size !== null && size < before ? { base_img_size: roundDown(size, SECTOR) } : {}
 }

@@ -6,7 +6,7 @@ import { contradiction } from './contradictions.js'
 import { Geometry } from './geometry.js'
 import { type FvdHeader, readHeader, readRawHeader } from './header.js'
 import { settleHeader } from './header-switch.js'
-import { FIELD_NAMES, type FieldName, HEADER_END, type RawHeader } from './layout.js'
+import { FIELD_NAMES, type FieldName, HEADER_AREA, type RawHeader } from './layout.js'
 import { loadBitmap, loadTable } from './load.js'
 import { replay } from './replay.js'
 import { rewriteHeader } from './rewrite.js'
@@ -94,7 +94,7 @@ export function update(file: StorageFile, changes: ReadonlyMap<string, string>):
   const after: RawHeader = { ...before, ...values }
   const fault = contradiction(after, names) ?? profileFault(before, after)
   if (fault !== null) throw refuse(file.path, fault)
-  const trial = new PatchedFile(file, HEADER_END)
+  const trial = new PatchedFile(file, HEADER_AREA)
   settleHeader(trial)
   rewriteHeader(trial, values)
   const header = readHeader(trial)

@@ -83,6 +83,26 @@ test('a change that stopped before its record counts for nothing, and the next w
   }
 })
 
+test('a record that cannot be one counts for nothing', t => {
+  // How many sectors, and the first of them.
+  for (const [count, sector] of [
+    [7, 1],
+    [0xffffffff, 1],
+    [1, 9],
+    [1, 0xffffffff],
+  ] as const) {
+    const host = makeFvd({ size: MIB, options: { compact_image: 'on' } })
+    host.contents(PATH).write(RECORD.at, new TextEncoder().encode('FVD new sectors\n'))
+    poke(host, RECORD.at + 16, count)
+    poke(host, RECORD.at + 20, sector)
+    poke(host, 4, IN_CHANGE)
+    const disk = openFvd(host)
+    t.is(disk.size, MIB)
+    disk.close()
+    t.is(header32(host, 4), 1)
+  }
+})
+
 test('an image whose header has no free sector behind it is not resized where that takes one', t => {
   const host = makeFvd({ size: MIB, options: { compact_image: 'on', journal_size: 0 } })
   poke(host, At.tableOffset, RECORD.at, 0)
