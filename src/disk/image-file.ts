@@ -44,8 +44,9 @@ export class ImageFile implements StorageFile {
     return this.disk.size
   }
 
+  /** As of a device: its size is fixed, which is not for want of room. */
   truncate(size: number): void {
-    if (size !== this.disk.size) throw new SystemError(errno.ENOSPC, 'ftruncate', this.path)
+    if (size !== this.disk.size) throw new SystemError(errno.EINVAL, 'ftruncate', this.path)
   }
 
   stretch(offset: number, hole: boolean): number {

@@ -203,3 +203,15 @@ for (const format of ['qed', 'fvd', 'raw']) {
     await mounted.unmount()
   })
 }
+
+test('a data file that does not grow with the disk is named, with the reason and the next step', async t => {
+  const work = await scratch(t)
+  const data = await work.create('data.qed', '1M')
+  const image = work.join('a.fvd')
+  await work.rawmounts('create', '-q', '-f', 'fvd', '-o', 'data_file=data.qed,data_file_fmt=qed', image, '1M')
+  const grow = () => work.rawmount('resize', '-q', image, '3M')
+  complains(t, await grow(), image, data, 'does not grow', 'at least 3145728 bytes', '"rawmount resize"')
+  await work.rawmounts('resize', '-q', data, '3M')
+  t.is((await grow()).code, 0)
+  t.is(await sizeOf(work, image), 3 * MIB)
+})

@@ -1,7 +1,7 @@
 import { roundDown, roundUp } from '../../bytes.js'
-import { errno, SystemError } from '../../libc/errno.js'
 import type { Findings } from './check-findings.js'
 import { PAGE } from './layout.js'
+import { isFixedSize } from './resized-file.js'
 import type { FvdState } from './state.js'
 
 /** Pairs of first id and count, of storage that no entry names. */
@@ -39,9 +39,7 @@ export function cutTail({ data }: FvdState, end: number): number {
     data.truncate(end)
   } catch (error) {
     // A device, or an image that has the data: its size is fixed.
-    const isFixed =
-      error instanceof SystemError && (error.errno === errno.EINVAL || error.errno === errno.ENOSPC)
-    if (!isFixed) throw error
+    if (!isFixedSize(error)) throw error
     return 0
   }
   return size - end

@@ -16,6 +16,7 @@ import { loadBitmap, loadTable } from './load.js'
 import { profileOf } from './profile.js'
 import { memoryOf, wipeJournal } from './recover.js'
 import { replay } from './replay.js'
+import { FIXED, isFixedSize } from './resized-file.js'
 import { describeState, type FvdDescription, FvdState, Word } from './state.js'
 import { INVALID, type Survey, survey } from './survey.js'
 import { usedPieces } from './used-pieces.js'
@@ -169,9 +170,10 @@ function extendFlat({ data, description, room }: FvdState): void {
   try {
     data.truncate(dataOffset + size)
   } catch (error) {
+    const why = isFixedSize(error) ? FIXED : `cannot be extended: ${(error as Error).message}`
     throw new ImageError(
       'CORRUPT',
-      `${data.path}: has room for ${room} bytes of the disk's ${size} and cannot be extended: ${(error as Error).message}; name a larger data_file`,
+      `${data.path}: has room for ${room} bytes of the disk's ${size}, and ${why}; name a larger data_file`,
       { errno: errnoOf(error), cause: error },
     )
   }

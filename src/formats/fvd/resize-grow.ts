@@ -3,7 +3,7 @@ import { ImageError } from '../../errors.js'
 import { switchHeader } from './header-switch.js'
 import { ENTRY_LENGTH, PAGE, type RawHeader, SECTOR } from './layout.js'
 import { newTable } from './resize-table.js'
-import { isFixedSize, type ResizedFile } from './resized-file.js'
+import { FIXED, isFixedSize, type ResizedFile } from './resized-file.js'
 
 /** Entries that one sector of the journal takes in an image with a base: what the journal's least size comes from. */
 const ENTRIES_OF_RECORD = 121
@@ -40,7 +40,7 @@ function extendData({ data, file }: ResizedFile, end: number): void {
     if (!isFixedSize(cause)) throw cause
     throw new ImageError(
       'INVALID',
-      `${file.path}: ${data.path} has ${data.size()} bytes and cannot be extended to ${end}: ${cause.message}; make it larger first`,
+      `${file.path}: its data file ${data.path} has ${data.size()} bytes, and ${FIXED}; make it at least ${end} bytes large first, an image with "rawmount resize"`,
       { errno: cause.errno, cause },
     )
   }

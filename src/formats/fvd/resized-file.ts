@@ -84,7 +84,10 @@ export class ResizedFile {
   }
 }
 
+/** Why what isFixedSize() is about does not grow. */
+export const FIXED = 'a device, or an image of another format, does not grow with the disk on it'
+
 /** The answer of a device, or of an image that has the data, to a change of its length. */
 export function isFixedSize(error: unknown): error is SystemError {
-  return error instanceof SystemError && (error.errno === errno.EINVAL || error.errno === errno.ENOSPC)
+  return error instanceof SystemError && error.errno === errno.EINVAL
 }
