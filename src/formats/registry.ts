@@ -39,6 +39,11 @@ export function probeOwnFormat(head: Uint8Array): Format | null {
   return FORMATS.find(format => format.probe(head)) ?? null
 }
 
+/** Whether `head` carries a magic of a format that is not opened here. */
+export function isForeign(head: Uint8Array): boolean {
+  return foreignFormat(head) !== undefined
+}
+
 /** The format whose magic `head` carries; null when none does. Throws for magics of formats not opened here. */
 export function probeFormat(head: Uint8Array, path: string): Format | null {
   const format = probeOwnFormat(head)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { open, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { mountpointsBelow, NEEDS, PROGRAM, type Scratch, scratch, TRANSPORTS } from '../support/mounting.js'
