@@ -1,7 +1,7 @@
 import { ImageCommit } from '../disk/commit-image.js'
 import { resolveBacking } from '../disk/gate.js'
 import { inspectImage } from '../disk/inspect.js'
-import { otherOverlays } from '../disk/other-overlays.js'
+import { dataFileOf, otherUsers } from '../disk/other-users.js'
 import { ImageError } from '../errors.js'
 import { isUrl } from '../storage/http/url.js'
 import type { Given } from './arguments/command.js'
@@ -50,13 +50,21 @@ function baseOf(path: string, format: string | null): string | null {
 const NAMED = 3
 
 function refuseOthers(path: string, base: string): void {
-  const others = otherOverlays(path, base)
-  if (others.length === 0) return
-  const named = others.slice(0, NAMED).join(', ')
+  const data = dataFileOf(base)
+  const users = otherUsers(path, data === null ? [base] : [base, data], { owner: base })
+  const [first] = users
+  if (first === undefined) return
+  const { file } = first
+  const others = users.filter(user => user.file === file)
+  const named = others.slice(0, NAMED).map(({ image }) => image)
   const more = others.length > NAMED ? ` and ${others.length - NAMED} more` : ''
+  const roles = [...new Set(others.map(({ as }) => as))].sort()
+  const next = roles.includes('data file')
+    ? 'give them another first'
+    : 'give them another base first, with "rawmount rebase"'
   throw new ImageError(
     'REFUSED',
-    `${base}: is the base of ${named}${more}, too, which would show something else then; give them another base first, with "rawmount rebase", or say --force`,
+    `${file}: is the ${roles.join(' or ')} of ${named.join(', ')}${more}, too, which would show something else then; ${next}, or say --force`,
   )
 }
 

@@ -157,6 +157,35 @@ export function resolveBacking(name: string, imagePath: string): string | null {
   return isAbsolute(path) ? path : resolve(dirname(imagePath), path)
 }
 
+/**
+ * The files that a backing name may mean, also to QEMU: a json: name has them inside, relative to the directory in which QEMU
+ * is started, which nobody knows.
+ */
+export function namedPaths(name: string, imagePath: string): string[] {
+  if (!name.startsWith('json:')) return [resolveBacking(name, imagePath)].filter(path => path !== null)
+  const places = [imagePath, resolve('here')]
+  return fileNamesIn(parsed(name.slice('json:'.length)))
+    .flatMap(inside => places.map(place => resolveBacking(inside, place)))
+    .filter(path => path !== null)
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return null
+  }
+}
+
+/** Values of "filename" or "file.filename", at any depth. */
+function fileNamesIn(options: unknown): string[] {
+  if (typeof options !== 'object' || options === null) return []
+  return Object.entries(options).flatMap(([key, value]) => {
+    if (typeof value !== 'string') return fileNamesIn(value)
+    return /(^|\.)filename$/.test(key) ? [value] : []
+  })
+}
+
 /** A name from a header, fit for one line on a terminal. */
 export function printable(name: string): string {
   const clean = hideCredentials(name).replace(/[\p{C}]/gu, '?')

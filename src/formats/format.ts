@@ -20,6 +20,11 @@ export interface Format {
    */
   inspect?(file: StorageFile): InspectedImage
   /**
+   * The files that the header names, unresolved, also of an image that cannot be opened here; absent where inspect() or
+   * open() tell all. Throws ImageError for a header that cannot be read.
+   */
+  names?(file: StorageFile): NamedFiles
+  /**
    * The place of the image for a profile of its base, where it has one, without opening it; absent for formats
    * without such a place. Throws as open() does.
    */
@@ -149,6 +154,13 @@ export interface BackingReference {
   readonly name: string
   /** The format that the header records; null = probe. */
   readonly format: string | null
+}
+
+/** Null: none is named. */
+export interface NamedFiles {
+  readonly backing: string | null
+  /** The file that has the data, when the image's own has not. */
+  readonly data: string | null
 }
 
 /** A backing file as it will be named. */

@@ -95,6 +95,62 @@ test('a base that other images stand on is refused and they are named, but with 
   t.is(await work.rawmounts('commit', '-q', '--force', image), '')
 })
 
+test('a base that is the data file of another image is refused, and so is one in a json: name', async t => {
+  if (lacks(t, ...QEMU)) return
+  const work = await scratch(t)
+  await work.directory('elsewhere')
+  /** Each case has a directory of its own. */
+  const prepare = async (name: string): Promise<[base: string, image: string]> => {
+    await work.directory(name)
+    const base = await makeBase(work, `${name}/base.raw`)
+    return [base, await work.create(`${name}/vm.qed`, '-b', 'base.raw', '-F', 'raw')]
+  }
+  const refused = async (base: string, image: string, user: string, ...words: string[]) => {
+    const before = await readFile(base)
+    complains(t, await work.rawmount('commit', image), `${base}: is the`, `of ${user}, too`, ...words)
+    t.true(before.equals(await readFile(base)))
+    t.is(await work.rawmounts('commit', '-q', '--force', image), '')
+  }
+
+  const [forFvd, aboveFvd] = await prepare('fvd')
+  const fvd = work.join('fvd/other.fvd')
+  await work.rawmounts('create', '-q', '-f', 'fvd', '-o', 'data_file=d', fvd, '4M')
+  await work.rawmounts('update', '-q', '-u', fvd, 'data_file=base.raw')
+  await refused(forFvd, aboveFvd, fvd, 'is the data file of', 'give them another first')
+  await work.rawmounts('create', '-q', '-f', 'qed', '-b', 'base.raw', '-F', 'raw', work.join('fvd/a.qed'))
+  await refused(forFvd, aboveFvd, `${work.join('fvd/a.qed')}, ${fvd}`, 'is the base or data file of')
+
+  const [forQcow2, aboveQcow2] = await prepare('qcow2')
+  const external = await createByQemu(
+    work,
+    'qcow2/other.qcow2',
+    '4M',
+    `data_file=${forQcow2},data_file_raw=on`,
+  )
+  await makeBase(work, 'qcow2/base.raw')
+  await refused(forQcow2, aboveQcow2, external, 'is the data file of')
+
+  const [forJson, aboveJson] = await prepare('json')
+  const name = `json:${JSON.stringify({ driver: 'raw', file: { driver: 'file', filename: forJson } })}`
+  const json = await createByQemu(work, 'json/other.qcow2', '4M', '', ['-b', name, '-F', 'raw'])
+  await refused(forJson, aboveJson, json, 'is the base of', 'rawmount rebase')
+
+  const [forZstd, aboveZstd] = await prepare('zstd')
+  const backing = ['-b', 'base.raw', '-F', 'raw']
+  const zstd = await createByQemu(work, 'zstd/other.qcow2', '4M', 'compression_type=zstd', backing)
+  await refused(forZstd, aboveZstd, zstd, 'is the base of')
+})
+
+test("the data file of a base is written, too, and so must be nobody else's", async t => {
+  const work = await scratch(t)
+  const base = work.join('base.fvd')
+  await work.rawmounts('create', '-q', '-f', 'fvd', '-o', 'data_file=d', base, '4M')
+  const image = await work.create('vm.qed', '-b', 'base.fvd')
+  t.is(await work.rawmounts('commit', '-q', image), '')
+  const other = await work.create('other.qed', '-b', 'd', '-F', 'raw', '4M')
+  complains(t, await work.rawmount('commit', image), `${work.join('d')}: is the base of ${other}, too`)
+})
+
 test('a base or an image in use is refused, with who uses it', async t => {
   if (lacks(t, ...NEEDS.kernel)) return
   const work = await scratch(t)

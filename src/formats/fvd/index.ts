@@ -5,7 +5,7 @@ import { empty } from './empty.js'
 import { readHeader } from './header.js'
 import { MAGIC } from './layout.js'
 import { measure } from './measure.js'
-import { attach, inspect, open } from './open.js'
+import { attach, inspect, names, open } from './open.js'
 import { profileOf } from './profile.js'
 import { resizing } from './resize.js'
 import { checkBacking, setBacking } from './set-backing.js'
@@ -19,6 +19,7 @@ export const fvd = {
     new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0, true) === MAGIC,
   open,
   inspect,
+  names,
   profile: file => profileOf(file, readHeader(file)),
   attach,
   check,

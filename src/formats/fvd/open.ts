@@ -4,11 +4,11 @@ import * as atomics from '../../shared/atomics.js'
 import type { StorageFile } from '../../storage/storage-file.js'
 import { tracer } from '../../trace.js'
 import type { FormatDriver } from '../driver.js'
-import type { ImageFacts, InspectedImage, OpenedImage, OpenOptions } from '../format.js'
+import type { ImageFacts, InspectedImage, NamedFiles, OpenedImage, OpenOptions } from '../format.js'
 import { Checkpoint } from './checkpoint.js'
 import { copySettingsOf, refuseUnknownWriteBase } from './copy-settings.js'
 import { FvdDriver } from './driver.js'
-import { type FvdHeader, readHeader, writeCleanShutdown } from './header.js'
+import { type FvdHeader, readHeader, readRawHeader, writeCleanShutdown } from './header.js'
 import { settleHeader } from './header-switch.js'
 import { mustHaveNames } from './interrupted.js'
 import { FIELD_NAMES, SECTOR } from './layout.js'
@@ -94,6 +94,12 @@ export function open(file: StorageFile, options: OpenOptions): OpenedImage {
 export function inspect(file: StorageFile): InspectedImage {
   const header = readHeader(file)
   return { size: header.shape.size, backing: header.base, info: describeHeader(header, false) }
+}
+
+/** @see Format.names */
+export function names(file: StorageFile): NamedFiles {
+  const { all_data_in_fvd_img: hasAll, base_img: base, data_file: data } = readRawHeader(file)
+  return { backing: hasAll === 1 || base === '' ? null : base, data: data === '' ? null : data }
 }
 
 /** @see Format.attach */

@@ -38,16 +38,18 @@ function readName(file: StorageFile, raw: RawHeader): string | null {
   return readStoredName(file, offset, size, damaged)
 }
 
+/** The name of the external data file; null when the header does not tell it. */
+export function readDataFileName(file: StorageFile, extensions: ExtensionArea): string | null {
+  const { at, size } = findExtension(file, extensions, Extension.dataFileName)
+  if (size === 0) return null
+  if (size > MAX_BACKING_NAME)
+    throw damaged(file, `the name of the data file has ${size} bytes, more than ${MAX_BACKING_NAME}`)
+  return readStoredName(file, at, size, damaged)
+}
+
 /** What the extension records; null when there is none, or it is empty. */
 function readFormat(file: StorageFile, extensions: ExtensionArea): string | null {
-  let at = 0
-  let size = 0
-  const isSound = walkExtensions(file, extensions, (type, offset, length) => {
-    if (type !== Extension.backingFormat) return
-    at = offset
-    size = length
-  })
-  if (!isSound) throw damaged(file, 'a header extension is longer than the space for it')
+  const { at, size } = findExtension(file, extensions, Extension.backingFormat)
   if (size === 0) return null
   if (size > MAX_FORMAT_NAME) {
     throw damaged(
@@ -61,4 +63,18 @@ function readFormat(file: StorageFile, extensions: ExtensionArea): string | null
   const format = Buffer.from(buffer.bytes).toString('latin1')
   if (!/^[\w.+-]+$/.test(format)) throw damaged(file, "the name of the backing file's format is not a name")
   return format
+}
+
+/** Where its data lie, bytes; of size 0 when there is none. */
+function findExtension(
+  file: StorageFile,
+  extensions: ExtensionArea,
+  wanted: number,
+): { at: number; size: number } {
+  const found = { at: 0, size: 0 }
+  const isSound = walkExtensions(file, extensions, (type, at, size) => {
+    if (type === wanted) Object.assign(found, { at, size })
+  })
+  if (!isSound) throw damaged(file, 'a header extension is longer than the space for it')
+  return found
 }

@@ -1,8 +1,8 @@
 import { ImageError } from '../../errors.js'
 import { IoBuffer } from '../../libc/io-buffer.js'
 import type { StorageFile } from '../../storage/storage-file.js'
-import type { BackingReference } from '../format.js'
-import { readBacking } from './backing.js'
+import type { BackingReference, NamedFiles } from '../format.js'
+import { readBacking, readDataFileName } from './backing.js'
 import { damaged, unsupported } from './complaints.js'
 import { type ExtensionArea, featureName } from './extensions.js'
 import { type Shape, tableSpan } from './geometry.js'
@@ -40,13 +40,7 @@ export interface Qcow2Header extends Shape {
  * accepts can be read by this driver, and the whole L1 table lies in the file.
  */
 export function readHeader(file: StorageFile): Qcow2Header {
-  const buffer = new IoBuffer(HEADER_LENGTH)
-  const got = file.read(buffer, 0, HEADER_LENGTH, 0)
-  const raw = decodeHeader(buffer.view)
-  if (got < HEADER_LENGTH_V2)
-    throw damaged(file, `the file ends within the ${HEADER_LENGTH_V2} bytes of the header`)
-  if (raw.magic !== MAGIC) throw damaged(file, 'the file does not start with "QFI\\xfb"')
-  checkLengths(file, raw, got)
+  const raw = readRawHeader(file)
   checkFeatures(file, raw)
   checkSizes(file, raw)
   return {
@@ -62,6 +56,26 @@ export function readHeader(file: StorageFile): Qcow2Header {
     lazyRefcounts: has(raw.compatible, LAZY_REFCOUNTS),
     backing: readBacking(file, raw, extensionArea(raw)),
   }
+}
+
+/** @see Format.names */
+export function readNames(file: StorageFile): NamedFiles {
+  const raw = readRawHeader(file)
+  const area = extensionArea(raw)
+  const data = has(raw.incompatible, Incompatible.externalData) ? readDataFileName(file, area) : null
+  return { backing: readBacking(file, raw, area)?.name ?? null, data }
+}
+
+/** Of which the lengths are known to be right. */
+function readRawHeader(file: StorageFile): RawHeader {
+  const buffer = new IoBuffer(HEADER_LENGTH)
+  const got = file.read(buffer, 0, HEADER_LENGTH, 0)
+  const raw = decodeHeader(buffer.view)
+  if (got < HEADER_LENGTH_V2)
+    throw damaged(file, `the file ends within the ${HEADER_LENGTH_V2} bytes of the header`)
+  if (raw.magic !== MAGIC) throw damaged(file, 'the file does not start with "QFI\\xfb"')
+  checkLengths(file, raw, got)
+  return raw
 }
 
 /** Version, cluster and header length: what the rest is measured by. */

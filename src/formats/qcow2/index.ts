@@ -1,4 +1,5 @@
 import type { Format } from '../format.js'
+import { readNames as names } from './header.js'
 import { MAGIC } from './layout.js'
 import { attach, open } from './open.js'
 
@@ -9,6 +10,7 @@ export const qcow2 = {
   probe: head =>
     head.length >= 4 && new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(0) === MAGIC,
   open,
+  names,
   attach,
   createOptions: {},
 } satisfies Format

@@ -60,6 +60,7 @@ export const Extension = {
   end: 0,
   backingFormat: 0xe2792aca,
   featureNames: 0x6803f857,
+  dataFileName: 0x44415441,
 } as const
 
 /** An entry of the feature name table: u8 kind (0 = incompatible), u8 bit, 46 bytes of name padded with NUL. */
