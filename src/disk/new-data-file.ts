@@ -1,15 +1,16 @@
 import { ImageError } from '../errors.js'
 import type { BackingReference } from '../formats/format.js'
 import { SystemError } from '../libc/errno.js'
-import type { FileKind, StorageFile } from '../storage/storage-file.js'
+import type { FileKind, StorageFile, StorageHost } from '../storage/storage-file.js'
 import { Chain, type ChainContext } from './chain.js'
 import { type Companion, PlainCompanion } from './companion.js'
 import { createFile } from './create-file.js'
 import { resolveBacking } from './gate.js'
+import { otherUsers } from './other-users.js'
 
 /**
- * The data file of an image that is being made: a new raw file, an empty one, or with `overwrite` one whose contents are
- * given up; or an image, which must be there.
+ * The data file of an image that is being made: a new raw file, an empty one of no other image, or with `overwrite` one
+ * whose contents are given up; or an image, which must be there.
  */
 export class NewDataFile {
   private made: string | null = null
@@ -35,6 +36,8 @@ export class NewDataFile {
         `${this.image}: the data file ${companion.file.path} is not empty; give up what it has with --force, or name another`,
       )
     }
+    if (!this.overwrite)
+      mustBeFree(this.image, companion.file.path, this.context.host, 'give it up there with --force')
     companion.beginWriting()
     const { file } = companion
     if (companion instanceof PlainCompanion && kind === 'regular') file.truncate(0)
@@ -75,6 +78,20 @@ export class NewDataFile {
       throw error
     }
   }
+}
+
+/**
+ * The data file of one image is not that of another, which would lose what it has; nor a base. Throws ImageError, as far as
+ * others lie beside the two.
+ */
+export function mustBeFree(image: string, data: string, host: StorageHost, otherwise?: string): void {
+  const [user] = otherUsers(image, [data], { host })
+  if (user === undefined) return
+  const next = otherwise === undefined ? 'name another' : `name another, or ${otherwise}`
+  throw new ImageError(
+    'REFUSED',
+    `${image}: the data file ${data} is the ${user.as} of ${user.image}; ${next}`,
+  )
 }
 
 /** Of an image: anything that is not known to be zeros. */

@@ -5,6 +5,7 @@ import type { StorageFile, StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
 import { Chain } from './chain.js'
 import { OpenGate } from './gate.js'
+import { mustBeFree } from './new-data-file.js'
 import { formatOfNamed } from './probe.js'
 
 export interface UpdateImageOptions {
@@ -42,7 +43,7 @@ export function updateImage(
     const trial = new PatchedFile(file, TRIAL_LENGTH)
     updater.update(trial, changes)
     const leads = before.fields.some(({ name, leads }) => leads && changes.has(name))
-    if (leads && !unchecked) mustOpen(trial, updater, { host, gate })
+    if (leads && !unchecked) mustOpen(trial, updater, { host, gate }, dataName(updater, file))
     updater.update(file, changes)
     return differences(before, updater.updatable(file))
   } finally {
@@ -81,11 +82,16 @@ function updaterOf(file: StorageFile, asked: string | null): Updater {
   )
 }
 
-/** Opens the image as it will be, with its files, for reading. */
+function dataName(format: Format, file: StorageFile): string | null {
+  return format.names?.(file).data ?? null
+}
+
+/** Opens the image as it will be, with its files, for reading. `data`: the data file that it has had. */
 function mustOpen(
   trial: PatchedFile,
   format: Updater,
   { host, gate }: { host: StorageHost; gate: OpenGate },
+  data: string | null,
 ): void {
   const chain = new Chain(
     // The image is locked already; its bases may be in use by others.
@@ -95,6 +101,8 @@ function mustOpen(
   try {
     chain.open(trial, () => format)
     mustFit(chain, format.updatable(trial))
+    const file = chain.members[0]!.companion?.file
+    if (file !== undefined && dataName(format, trial) !== data) mustBeFree(trial.path, file.path, host)
   } catch (error) {
     if (error instanceof ImageError) throw withAdvice(error, trial.path)
     throw error

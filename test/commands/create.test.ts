@@ -116,6 +116,36 @@ test('not even --force overwrites a file of the chain below the new image', asyn
   t.deepEqual(await readFile(base), before)
 })
 
+test('two images do not get the same data file, but with --force', async t => {
+  const work = await scratch(t)
+  const create = (name: string, data: string, ...more: string[]) =>
+    work.rawmount('create', '-q', '-f', 'fvd', '-o', `data_file=${data}`, ...more, work.join(name), '1M')
+  await work.directory('there')
+  t.is((await create('a.fvd', 'data')).code, 0)
+  for (const [name, data] of [
+    ['b.fvd', 'data'],
+    ['there/b.fvd', '../data'],
+  ] as const) {
+    complains(
+      t,
+      await create(name, data),
+      `${work.join(name)}: the data file ${work.join('data')} is the data file of ${work.join('a.fvd')}`,
+      '--force',
+    )
+    t.false(await exists(work.join(name)))
+  }
+  await writeFile(work.join('mine'), '')
+  t.is((await create('b.fvd', 'mine')).code, 0)
+  t.is((await create('c.fvd', 'data', '--force')).code, 0)
+  await work.create('disk.qed', '1M')
+  t.is((await create('d.fvd', 'disk.qed,data_file_fmt=qed')).code, 0)
+  complains(
+    t,
+    await create('e.fvd', 'disk.qed,data_file_fmt=qed'),
+    `is the data file of ${work.join('d.fvd')}`,
+  )
+})
+
 test('table_size=1 works, with a warning that QEMU will not open it', async t => {
   const work = await scratch(t)
   const args = ['create', '-f', 'qed', '-o', 'table_size=1', work.join('a.qed'), '1M']

@@ -1,4 +1,4 @@
-import { readFile, rename, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rename, truncate, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { NEEDS, type Scratch, scratch } from '../support/mounting.js'
 import { lacks } from '../support/tools.js'
@@ -83,6 +83,32 @@ test('a base that was moved is named anew, relative to the image', async t => {
   complains(t, await work.rawmount('update', path, 'base_img=vm.fvd', 'base_img_fmt='), 'circle')
   t.true(before.equals(await readFile(path)))
   await work.rawmounts('update', '-u', path, 'base_img=gone')
+})
+
+test('the data file of another image, or its base, is not taken', async t => {
+  const work = await scratch(t)
+  const create = (name: string, data: string, ...more: string[]) =>
+    work.rawmounts('create', '-q', '-f', 'fvd', '-o', `data_file=${data}`, ...more, work.join(name), '1M')
+  await create('one.fvd', 'one.data')
+  await create('two.fvd', 'two.data')
+  const two = work.join('two.fvd')
+  const before = await readFile(two)
+  complains(
+    t,
+    await work.rawmount('update', two, 'data_file=./one.data'),
+    `${two}: the data file ${work.join('one.data')} is the data file of ${work.join('one.fvd')}`,
+    '--unchecked',
+  )
+  await writeFile(work.join('base.raw'), Buffer.alloc(1 << 20))
+  const above = await work.create('above.qed', '-b', 'base.raw', '-F', 'raw')
+  complains(t, await work.rawmount('update', two, 'data_file=base.raw'), `is the base of ${above}`)
+  t.true(before.equals(await readFile(two)))
+  // What it has already stays changeable, and its own file may get another name.
+  await rename(work.join('one.data'), work.join('renamed'))
+  await work.rawmounts('update', '-q', work.join('one.fvd'), 'data_file=renamed')
+  await copyFile(work.join('one.fvd'), work.join('copy.fvd'))
+  await work.rawmounts('update', '-q', work.join('one.fvd'), 'data_file_fmt=raw')
+  await work.rawmounts('update', '-q', '-u', two, 'data_file=renamed')
 })
 
 const MISTAKES: [string, string[], ...string[]][] = [

@@ -7,7 +7,7 @@ export const create = command({
   name: 'create',
   summary: 'make an empty image, or one on top of a backing file',
   description: [
-    'Makes the image FILE with a disk of SIZE bytes (K, M, G, T: powers of 1024). With -b BASE it shows what BASE holds, and takes its size when SIZE is left out; what is written goes to FILE only. BASE is named relative to the directory of FILE, and so is the data_file of an FVD image, which is made when it is missing.',
+    "Makes the image FILE with a disk of SIZE bytes (K, M, G, T: powers of 1024). With -b BASE it shows what BASE holds, and takes its size when SIZE is left out; what is written goes to FILE only. BASE is named relative to the directory of FILE, and so is the data_file of an FVD image, which is made when it is missing, and else must be empty and no other image's.",
     'A file that exists is not overwritten, unlike qemu-img does, but with --force. `rawmount create -f FORMAT -o help FILE` lists the options of a format.',
   ],
   operands: [{ name: 'FILE' }, { name: 'SIZE', optional: true }],
