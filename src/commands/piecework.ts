@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { LiveLines } from './display/live-lines.js'
+import { setUnfinished } from './display/output.js'
 import { progressLine } from './display/progress-bar.js'
 import { Pace, secondsLeft } from './display/progress-pace.js'
 import { type Interruption, Interrupts } from './interruption.js'
@@ -57,10 +58,12 @@ export async function doPiecework(
     const facts = { ...paceOf(work, now - begun), rate: Math.round(pace.rate), secondsLeft: left }
     process.stdout.write(`${JSON.stringify(line('running', facts))}\n`)
   }
+  setUnfinished(true)
   try {
     await inPieces(work, show, () => signal !== null)
     if (signal === null) work.finish()
     else work.stop()
+    setUnfinished(signal !== null)
     return { signal, seconds: (performance.now() - begun) / 1000 }
   } finally {
     bar?.clear()

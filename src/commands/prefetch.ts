@@ -5,7 +5,7 @@ import { type OpenImage, type OpenImageOptions, openImage } from '../disk/open.j
 import { CommitTimer } from '../mount/images/commit-timer.js'
 import { hideCredentials } from '../storage/http/url.js'
 import type { Given } from './arguments/command.js'
-import { print } from './display/output.js'
+import { print, setUnfinished } from './display/output.js'
 import { displayFor, type PrefetchDisplay } from './display/prefetch-display.js'
 import { type Course, forPeople, forPrograms } from './display/prefetch-report.js'
 import { oneLine, warn } from './display/report.js'
@@ -91,6 +91,7 @@ async function fetchAll(path: string, base: string, image: OpenImage, values: Va
   const commits = new CommitTimer(image.disk, COMMIT_INTERVAL, () => {})
   const engine = CopyEngine.for(image)!
   engine.start()
+  setUnfinished(true)
   const end = await untilItEnds(engine, display, interrupts).finally(() => {
     commits.stop()
     display.clear()
@@ -108,6 +109,7 @@ async function fetchAll(path: string, base: string, image: OpenImage, values: Va
   if (unclean !== null && end.state !== 'failed') throw unclean
   const { settings, detaches } = image.copying!
   const { state, reason, signal } = end
+  setUnfinished(state !== 'done')
   const isCache = settings.writeBase !== 'no'
   const independent = state === 'done' && detaches && !isCache
   const closed = unclean === null

@@ -59,6 +59,11 @@ async function run(command: Command, args: readonly string[]): Promise<number> {
   }
 }
 
+/** The exit code of a command that could not do all it should. */
+export function failureOf([name = '']: readonly string[]): number {
+  return commandNamed(name)?.failure ?? 1
+}
+
 async function call(command: Command, args: readonly string[]): Promise<number> {
   const given = parse(command, args)
   if (given === null) return show(helpOf(command))

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { helpOf, overview } from '../../src/commands/manual/help.js'
 import { commandNames, commands } from '../../src/commands/table.js'
-import { PROGRAM } from '../support/mounting.js'
+import { PROGRAM, scratch } from '../support/mounting.js'
 import { run } from '../support/tools.js'
 import { complains } from './support/complaint.js'
 
@@ -89,11 +89,38 @@ test('a reader that has seen enough ends the command quietly', async t => {
   t.is(stderr, '')
 })
 
+/** The program with a full disk under stdout. */
+const full = (...args: string[]) =>
+  run('bash', ['-c', '"$@" > /dev/full', '-', process.execPath, PROGRAM, ...args])
+
 test('a full disk under stdout is told and is no success', async t => {
-  const { stdout, stderr } = await run('bash', [
-    '-c',
-    `"${process.execPath}" "${PROGRAM}" --help > /dev/full; echo $?`,
-  ])
-  t.is(stdout, '1\n')
-  t.regex(stderr, /^rawmount: stdout: .*ENOSPC.*\n$/)
+  const { code, stderr } = await full('--help')
+  t.is(code, 1)
+  t.is(
+    stderr,
+    'rawmount: stdout: no space left on device (ENOSPC): the output is not complete; all else was done\n',
+  )
+})
+
+test('what cannot be told is done all the same, and no answer of compare', async t => {
+  const work = await scratch(t)
+  const one = await work.create('one.qed', '1M')
+  for (const output of ['human', 'json']) {
+    const { code, stderr } = await full('compare', `--output=${output}`, one, one)
+    t.is(code, 2, output)
+    t.regex(stderr, /^rawmount: stdout: .*ENOSPC\): the output is not complete.*\n$/)
+  }
+  const { code, stderr } = await full('convert', '-O', 'fvd', one, work.join('two.fvd'))
+  t.is(code, 1)
+  t.regex(stderr, /all else was done\n$/)
+  t.is((await work.rawmount('compare', '-q', one, work.join('two.fvd'))).code, 0)
+})
+
+test('a stdout that breaks while the work goes on does not pass for its end', async t => {
+  const work = await scratch(t)
+  await writeFile(work.join('base.raw'), Buffer.alloc(16 << 20, 7))
+  const image = await work.create('vm.qed', '-b', 'base.raw', '-F', 'raw')
+  const { code, stderr } = await full('prefetch', '--rate', '1M', '--output', 'json', image)
+  t.is(code, 1)
+  t.regex(stderr, /ENOSPC\): the work was not finished; the same command goes on from there\n$/)
 })

@@ -32,7 +32,7 @@ export const compare = command({
   exitCodes: [
     [0, 'the disks are the same'],
     [1, 'they differ'],
-    [2, 'an image cannot be opened, or an argument is wrong'],
+    [2, 'an image cannot be opened, an argument is wrong, or the output failed'],
     [3, 'the metadata of an image could not be read'],
     [4, 'the data of an image could not be read'],
   ],
