@@ -1,10 +1,14 @@
-import { statSync } from 'node:fs'
-import { createImage } from '../disk/create.js'
+import { realpathSync, statSync } from 'node:fs'
+import { type CreateImageOptions, createImage } from '../disk/create.js'
 import { openImage } from '../disk/open.js'
 import { ImageError } from '../errors.js'
 import { formatByName } from '../formats/registry.js'
 import { parseSize } from '../sizes.js'
 import { hideCredentials, isUrl } from '../storage/http/url.js'
+import { explainNoRoom } from '../storage/no-room.js'
+import { systemHost } from '../storage/system-host.js'
+import { NewFiles } from '../transfer/new-files.js'
+import { lockOld } from '../transfer/old-file.js'
 import { backingPath } from './arguments/backing-path.js'
 import type { Given } from './arguments/command.js'
 import { formatOptions, optionsOf } from './arguments/format-options.js'
@@ -12,6 +16,7 @@ import { usageError } from './arguments/parse.js'
 import { readSize } from './arguments/size-option.js'
 import { print } from './display/output.js'
 import { oneLine, warn } from './display/report.js'
+import { namingUsers } from './file-users.js'
 import { create } from './table/create.js'
 
 type Values = Given<typeof create>['values']
@@ -29,20 +34,44 @@ export async function run({ values, operands }: Given<typeof create>): Promise<n
   if (values.force && values.base !== null && !values.unchecked)
     refuseOverwritingBase(path, values.base, values)
   const made = explainingFormat(values, () =>
-    createImage(path, {
-      format: format.name,
-      size,
-      backing,
-      options,
-      overwrite: values.force,
-      unsafeBacking: values.unchecked,
-    }),
+    namingUsers([path], () =>
+      makeOrReplace(path, {
+        format: format.name,
+        size,
+        backing,
+        options,
+        overwrite: values.force,
+        unsafeBacking: values.unchecked,
+      }),
+    ),
   )
   if (!values.quiet) await print(`${formatting(path, made, values)}\n`)
   if (format.name === 'qed' && parseSize(options.get('table_size') ?? '4') === 1) {
     warn(`${path}: QEMU does not open images with table_size=1, though the format allows it`)
   }
   return 0
+}
+
+/** An old file is replaced in the moment in which the new one is complete. */
+function makeOrReplace(path: string, settings: CreateImageOptions): number {
+  const old = settings.overwrite ? lockOld(path, true) : null
+  const host = new NewFiles(old === null ? null : realpathSync(path), true)
+  try {
+    const size = createImage(path, { ...settings, host: old === null ? systemHost : host })
+    host.publish()
+    return size
+  } catch (error) {
+    throw explainNoRoom(error, old === null ? 'nothing was made' : whatIsLeft(settings))
+  } finally {
+    host.discard()
+    old?.close()
+  }
+}
+
+/** What a data file had was given up before. */
+function whatIsLeft({ options }: CreateImageOptions): string {
+  const file = 'the old file is as it was'
+  return options?.has('data_file') ? `${file}, but the data file may be empty` : file
 }
 
 function backingOf({ base, baseFormat, unchecked }: Values): { name: string; format: string | null } | null {

@@ -1,18 +1,18 @@
-import { lstatSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { createImage } from '../disk/create.js'
 import { type BackingPolicy, resolveBacking } from '../disk/gate.js'
 import { type OpenImage, openImage } from '../disk/open.js'
 import { ImageError } from '../errors.js'
 import type { BackingReference } from '../formats/format.js'
-import { errno, SystemError } from '../libc/errno.js'
+import { SystemError } from '../libc/errno.js'
 import { hideCredentials, isUrl } from '../storage/http/url.js'
-import type { StorageFile, StorageHost } from '../storage/storage-file.js'
-import { systemHost } from '../storage/system-host.js'
+import { explainNoRoom } from '../storage/no-room.js'
 import type { Ground } from './converter.js'
 import { Course } from './course.js'
 import { CrewError, type Progress, runCrew } from './crew.js'
 import { filesOf, identitiesOf } from './identities.js'
 import { NewFiles } from './new-files.js'
+import { lockOld, lookUp } from './old-file.js'
 
 export interface ConvertImageOptions {
   /** The format of the source; null: by its magic, which raw has none of. */
@@ -78,7 +78,7 @@ export async function convertImage(
 async function make(source: OpenImage, target: string, options: ConvertImageOptions): Promise<Converted> {
   const { backing = null, format } = options
   if (backing !== null && options.overwrite) mustNotBeBelow(target, backing)
-  const old = options.overwrite ? lockOld(target) : null
+  const old = lockOld(target, options.overwrite ?? false, 'write into it with --no-create')
   const host = new NewFiles(old === null ? null : realpathSync(target))
   try {
     createImage(target, { format, size: source.disk.size, backing, options: options.options, host })
@@ -137,29 +137,6 @@ function sideOf({ disk }: OpenImage) {
   return { disk: description, files: identitiesOf(description) }
 }
 
-/** A file that will be replaced: nobody may be using it. Null when there is none. */
-function lockOld(target: string): StorageFile | null {
-  const facts = lookUp(systemHost, target)
-  if (facts === null) return null
-  if (facts.kind !== 'regular') throw cannotReplace(target, facts)
-  const file = systemHost.open(target, true)
-  try {
-    systemHost.lock(file)
-    return file
-  } catch (error) {
-    file.close()
-    throw error
-  }
-}
-
-function cannotReplace(
-  target: string,
-  { kind, description }: { kind: string; description: string },
-): ImageError {
-  const next = kind === 'block' ? 'write into it with --no-create' : 'choose another name'
-  return new ImageError('REFUSED', `${target}: is ${description}, and cannot be replaced; ${next}`)
-}
-
 /** Writing over what is being read would lose it. */
 function mustNotBelong(target: string, source: OpenImage): void {
   const path = memberAt(target, source)
@@ -185,43 +162,24 @@ function mustNotBeBelow(target: string, { name, format }: BackingReference): voi
 
 /** The file of the image's chain that is the target, by whatever name; null when none is. */
 function memberAt(target: string, image: OpenImage): string | null {
-  const facts = lookUp(systemHost, target)
+  const facts = lookUp(target)
   if (facts === null) return null
   for (const { path, identity } of filesOf(image.disk.describe()))
     if (identity === facts.identity) return path
   return null
 }
 
-function lookUp(host: StorageHost, path: string) {
-  try {
-    return host.inspect(path)
-  } catch (error) {
-    if (!(error instanceof SystemError && error.code === 'ENOENT')) throw error
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return null
-    throw new ImageError('REFUSED', `${path}: is a symbolic link that leads nowhere; choose another name`)
-  }
-}
-
-const FULL: readonly number[] = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG]
-
 function explained(error: unknown, target: string): unknown {
-  if (!(error instanceof SystemError)) return error
-  const options = { errno: error.errno, cause: error }
-  if (error.code === 'EEXIST') {
+  if (error instanceof SystemError && error.code === 'EEXIST') {
     return new ImageError(
       'REFUSED',
       `${target}: exists already; replace it with --force, or choose another name`,
-      options,
+      { errno: error.errno, cause: error },
     )
   }
-  if (
-    !FULL.includes(error.errno) ||
-    !['pwrite', 'ftruncate', 'fdatasync', 'fallocate'].includes(error.syscall)
-  )
-    return error
-  return new ImageError(
-    'IO',
-    `${error.message}; nothing is left of the new image: make room ("rawmount measure" says how much), and try again`,
-    options,
+  return explainNoRoom(
+    error,
+    'nothing is left of the new image',
+    'make room ("rawmount measure" says how much), and try again',
   )
 }

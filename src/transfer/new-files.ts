@@ -14,8 +14,14 @@ import { NewFile } from './new-file.js'
 export class NewFiles implements StorageHost {
   private readonly made = new Map<string, NewFile>()
 
-  /** `replaced`: the one file that may exist, and will be replaced; where a symbolic link leads. */
-  constructor(private readonly replaced: string | null) {}
+  /**
+   * `replaced`: the one file that may exist, and will be replaced; where a symbolic link leads. `writesOthers`: files that
+   * exist may be written beside it, before the new ones are complete.
+   */
+  constructor(
+    private readonly replaced: string | null,
+    private readonly writesOthers = false,
+  ) {}
 
   inspect(path: string): FileFacts {
     return systemHost.inspect(this.find(path)?.handle ?? path)
@@ -27,7 +33,7 @@ export class NewFiles implements StorageHost {
       const fd = openSync(file.handle, writable ? constants.O_RDWR : constants.O_RDONLY)
       return new SystemFile({ path, writable, fd })
     }
-    if (writable && systemHost.inspect(path).kind === 'regular') {
+    if (writable && !this.writesOthers && systemHost.inspect(path).kind === 'regular') {
       throw new ImageError(
         'REFUSED',
         `${path}: exists already, and would be written before the new image is complete; remove it, or name another`,

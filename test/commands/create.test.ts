@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { access, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { scratch } from '../support/mounting.js'
 import { lacks, succeed } from '../support/tools.js'
@@ -103,6 +103,28 @@ test('--force leaves an existing file alone when the new image would be refused'
   complains(t, await force('-o', 'cluster_size=5', work.join('a.qed'), '1M'), 'cluster_size')
   complains(t, await force('-b', 'none', work.join('a.qed')), 'none')
   t.is(await readFile(work.join('a.qed'), 'utf8'), 'precious')
+})
+
+test('--force on a full file system leaves the old file as it was, and its permissions to the new one', async t => {
+  if (lacks(t, 'root')) return
+  const work = await scratch(t)
+  const small = await work.directory('small')
+  await succeed('mount', '-t', 'tmpfs', '-o', 'size=1M', 'none', small)
+  const image = `${small}/a.fvd`
+  const force = (...args: string[]) => work.rawmount('create', '-q', '--force', '-f', 'fvd', '-o', ...args)
+  await writeFile(image, 'precious', { mode: 0o640 })
+  complains(t, await force('compact_image=on', image, '10T'), `${image}: `, 'no space left', 'as it was')
+  t.deepEqual(await readdir(small), ['a.fvd'])
+  t.is(await readFile(image, 'utf8'), 'precious')
+  await symlink('a.fvd', `${small}/link`)
+  t.is((await force('data_file=a.data', `${small}/link`, '1M')).code, 0)
+  t.deepEqual(await readdir(small), ['a.data', 'a.fvd', 'link'])
+  t.true((await lstat(`${small}/link`)).isSymbolicLink())
+  t.is((await stat(image)).mode & 0o777, 0o640)
+  t.regex(await work.rawmounts('check', image), /^No errors/)
+  await writeFile(`${small}/a.data`, 'contents')
+  t.is((await force('data_file=a.data', image, '1M')).code, 0)
+  t.is((await stat(`${small}/a.data`)).size, 0)
 })
 
 test('not even --force overwrites a file of the chain below the new image', async t => {

@@ -8,7 +8,7 @@ export const create = command({
   summary: 'make an empty image, or one on top of a backing file',
   description: [
     "Makes the image FILE with a disk of SIZE bytes (K, M, G, T: powers of 1024). With -b BASE it shows what BASE holds, and takes its size when SIZE is left out; what is written goes to FILE only. BASE is named relative to the directory of FILE, and so is the data_file of an FVD image, which is made when it is missing, and else must be empty and no other image's.",
-    'A file that exists is not overwritten, unlike qemu-img does, but with --force. `rawmount create -f FORMAT -o help FILE` lists the options of a format.',
+    'A file that exists is not overwritten, unlike qemu-img does, but with --force: then it stays as it was until the new one is complete, but what a data file has is gone at once. `rawmount create -f FORMAT -o help FILE` lists the options of a format.',
   ],
   operands: [{ name: 'FILE' }, { name: 'SIZE', optional: true }],
   options: {
@@ -24,7 +24,7 @@ export const create = command({
       'KEY=VALUE,...',
       'options of the format, two commas for one in a VALUE; "-o help" lists them',
     ),
-    force: flag('force', 'overwrite FILE when it exists, and give up what its data file has'),
+    force: flag('force', 'replace FILE when it exists, and give up what its data file has'),
     quiet: flag('q,quiet', 'say nothing when all is well'),
   },
   examples: [
