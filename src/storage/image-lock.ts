@@ -51,7 +51,7 @@ export function lockImage(file: FileDescription): void {
 
 function inUse(file: FileDescription): ImageError {
   const message = file.writable
-    ? 'is in use by another program (a virtual machine, or another rawmount); stop it first, or mount read-only if it only reads'
+    ? 'is in use by another program (a virtual machine, or another rawmount); stop it first'
     : 'is being written by another program (a virtual machine, or another rawmount); stop it first'
   return new ImageError('IN_USE', `${file.path}: ${message}`)
 }

@@ -12,7 +12,12 @@ test('an image that is mounted cannot be mounted or checked for repair again', a
   const mounted = await work.mount(image)
   const other = await work.directory('other')
   for (const [said, ...args] of [
-    ['another program', 'mount', image, other],
+    [
+      'another program (a virtual machine, or another rawmount); stop it first, or mount with -r',
+      'mount',
+      image,
+      other,
+    ],
     ['another program', 'mount', '-r', image, other],
     ['is in use by process', 'check', '-r', 'all', image],
   ] as const) {

@@ -36,6 +36,8 @@ test('a second writer is refused by name, until the first closes', t => {
   const error = t.throws(() => locked(path, true), { instanceOf: ImageError })
   t.is(error?.code, 'IN_USE')
   t.true(error?.message.startsWith(`${path}: is in use by another program`))
+  // Reading it instead is advice for a mount only.
+  t.regex(error!.message, /; stop it first$/)
   first.close()
   locked(path, true).close()
 })

@@ -1,6 +1,7 @@
 import { CopyEngine } from '../../copy/engine.js'
 import { WriteBack } from '../../copy/write-back.js'
 import { type OpenImage, type OpenImageOptions, openImage } from '../../disk/open.js'
+import { ImageError } from '../../errors.js'
 import { tracer } from '../../trace.js'
 import type { ImageRequest } from '../image-request.js'
 import type { MountOptions } from '../options.js'
@@ -13,8 +14,20 @@ import { type Overlay, overlayOf } from './overlay.js'
 
 const debug = tracer('mount')
 
+/** Who only looks at an image may do so beside others who do. */
+function openNamed(path: string, options: OpenImageOptions): OpenImage {
+  try {
+    return openImage(path, options)
+  } catch (error) {
+    const isUsed = error instanceof ImageError && error.code === 'IN_USE' && options.writable
+    if (!isUsed || !error.message.startsWith(`${path}: `)) throw error
+    const { code, errno, message } = error
+    throw new ImageError(code, `${message}, or mount with -r if that only reads`, { errno, cause: error })
+  }
+}
+
 function openOver(over: Overlay | null, { path }: ImageRequest, options: OpenImageOptions): OpenImage {
-  if (over === null) return openImage(path, options)
+  if (over === null) return openNamed(path, options)
   try {
     const image = openImage(over.path, options)
     over.opened()
