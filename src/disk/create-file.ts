@@ -13,6 +13,7 @@ export function createFile(path: string, overwrite: boolean, host: StorageHost):
     if (!(error instanceof SystemError)) throw error
     const options = { errno: error.errno, cause: error }
     if (error.code === 'EEXIST') {
+      mustBeRegular(path, host)
       throw new ImageError(
         'REFUSED',
         `${path}: exists already; replace it with --force, or choose another name`,
@@ -25,4 +26,17 @@ export function createFile(path: string, overwrite: boolean, host: StorageHost):
       options,
     )
   }
+}
+
+/** What --force would not replace either. */
+function mustBeRegular(path: string, host: StorageHost): void {
+  let what = 'a symbolic link that leads nowhere'
+  try {
+    const { kind, description } = host.inspect(path)
+    if (kind === 'regular') return
+    what = description
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error
+  }
+  throw new ImageError('REFUSED', `${path}: is ${what}, and cannot be replaced; choose another name`)
 }

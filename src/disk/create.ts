@@ -39,6 +39,8 @@ export function createImage(path: string, settings: CreateImageOptions): number 
     host = systemHost,
   } = settings
   const format = creatable(path, settings.format, options)
+  if (backing !== null && format.name === 'raw')
+    throw new ImageError('INVALID', `${path}: a raw image cannot have a backing file; use -f qed`)
   const existed = overwrite && exists(path, host)
   createFile(path, overwrite, host).close()
   // What the user names may be a device; the names in the headers behind it cannot do more than be looked at.

@@ -80,12 +80,6 @@ export class OpenGate {
         `${who}is not opened, as --backing=deny asks; allow it with --backing=follow`,
       )
     }
-    if (remaining <= 0) {
-      throw new ImageError(
-        'REFUSED',
-        `${who}would be image ${DEPTH_LIMIT + 1} of the chain, the limit is ${DEPTH_LIMIT}; shorten it with qemu-img rebase`,
-      )
-    }
     const imageUrl = this.urls.get(imagePath)
     const path = resolveBacking(name, imageUrl ?? imagePath)
     if (path === null && imageUrl !== undefined) {
@@ -110,6 +104,12 @@ export class OpenGate {
     const earlier = this.opened.get(facts.identity)
     if (earlier !== undefined) {
       throw new ImageError('REFUSED', `${who}leads back to ${earlier}: the chain is a circle; ${change}`)
+    }
+    if (remaining <= 0) {
+      throw new ImageError(
+        'REFUSED',
+        `${who}would be image ${DEPTH_LIMIT + 1} of the chain, the limit is ${DEPTH_LIMIT}; shorten it with "rawmount rebase" of an image further down`,
+      )
     }
     if (this.policy === 'same-dir' && directory(path) !== directory(imageUrl ?? imagePath)) {
       throw new ImageError(
@@ -208,6 +208,8 @@ function explained<T>(who: string, call: () => T, isReadable: () => boolean = ()
       case 'ENOENT':
       case 'ENOTDIR':
         throw new ImageError('NOT_FOUND', `${who}does not exist; check the name`, options)
+      case 'ELOOP':
+        throw new ImageError('NOT_FOUND', `${who}goes round in symbolic links; check the name`, options)
       case 'EACCES':
       case 'EPERM':
         throw new ImageError(

@@ -75,6 +75,7 @@ export class NewDataFile {
       return this.context.host.inspect(path).kind
     } catch (error) {
       if (error instanceof SystemError && error.code === 'ENOENT') return null
+      if (error instanceof SystemError && error.code === 'ELOOP') return 'other' // the gate says so
       throw error
     }
   }

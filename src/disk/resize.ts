@@ -2,6 +2,7 @@ import { roundDown, roundUp } from '../bytes.js'
 import { ImageError } from '../errors.js'
 import { isWritable } from '../formats/driver.js'
 import type { Format, Resizing } from '../formats/format.js'
+import { explainNoRoom } from '../storage/no-room.js'
 import type { StorageHost } from '../storage/storage-file.js'
 import { systemHost } from '../storage/system-host.js'
 import { Chain } from './chain.js'
@@ -64,6 +65,8 @@ export function resizeImage(
     resizing.resize(file, after, { companion: () => chain.members[0]!.companion!.file })
     chain.finish()
     return { format: top!.format.name, before, after }
+  } catch (error) {
+    throw explainNoRoom(error, `${path} is as large as before, or as asked, and nothing of it is lost`)
   } finally {
     chain.drop()
   }

@@ -15,6 +15,7 @@ const DESCRIPTIONS: Record<string, string> = {
   EINVAL: 'invalid argument',
   EIO: 'input/output error',
   EISDIR: 'is a directory',
+  ELOOP: 'too many levels of symbolic links',
   ENODEV: 'no such device',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on device',

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { createImage } from '../disk/create.js'
 import { type BackingPolicy, resolveBacking } from '../disk/gate.js'
+import { inspectImage } from '../disk/inspect.js'
 import { type OpenImage, openImage } from '../disk/open.js'
 import { ImageError } from '../errors.js'
 import type { BackingReference } from '../formats/format.js'
@@ -96,13 +97,39 @@ async function make(source: OpenImage, target: string, options: ConvertImageOpti
 
 /** Into what is there. */
 async function fill(source: OpenImage, target: string, options: ConvertImageOptions): Promise<Converted> {
+  mustHaveImage(target, options.format)
   const image = openImage(target, { writable: true, format: options.format, allowDevices: true })
   const { size } = image.disk
-  if (size >= source.disk.size) return bring(source, image, 'anything', options)
+  if (size >= source.disk.size) {
+    try {
+      return await bring(source, image, 'anything', options)
+    } catch (error) {
+      throw explainNoRoom(
+        error,
+        `${target} is written over in part, and of no use`,
+        'make room, and convert again',
+      )
+    }
+  }
   image.close()
   throw new ImageError(
     'INVALID',
     `${target}: has ${size} bytes, and the disk to be converted has ${source.disk.size}; take a larger one`,
+  )
+}
+
+/** Of another format than raw, an image must be there already. */
+function mustHaveImage(target: string, format: string): void {
+  if (format === 'raw') return
+  try {
+    if (inspectImage(target, { forceShare: true }).format === format) return
+  } catch (error) {
+    // What else is wrong, the open says.
+    if (!(error instanceof ImageError && error.code === 'FORMAT_UNKNOWN')) return
+  }
+  throw new ImageError(
+    'INVALID',
+    `${target}: has no ${format} image in it that could be written; leave out -O ${format} to make it a plain disk, or name a new file without -n`,
   )
 }
 

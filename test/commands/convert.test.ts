@@ -310,6 +310,20 @@ test('a full file system leaves nothing behind, and what was to be replaced as i
   }
 })
 
+test('--no-create says that a target is half written, and that one has no image in it', async t => {
+  if (lacks(t, 'root')) return
+  const work = await scratch(t)
+  const raw = work.join('a.raw')
+  await writeFile(raw, Buffer.alloc(6 * MIB, 1))
+  const small = await work.directory('small')
+  await succeed('mount', '-t', 'tmpfs', '-o', 'size=4M', 'none', small)
+  const target = `${small}/b.raw`
+  await work.rawmounts('create', '-q', target, '6M')
+  const convert = (...args: string[]) => work.rawmount('convert', '-n', '-f', 'raw', ...args, raw, target)
+  complains(t, await convert('-O', 'qed'), `${target}: has no qed image in it`, 'leave out -O qed')
+  complains(t, await convert(), 'no space left', `${target} is written over in part`, 'convert again')
+})
+
 test('a limit of the size of files is an error like a full disk', async t => {
   const work = await scratch(t)
   const raw = work.join('a.raw')

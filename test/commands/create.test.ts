@@ -1,7 +1,7 @@
 import { access, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import test from 'ava'
-import { scratch } from '../support/mounting.js'
-import { lacks, succeed } from '../support/tools.js'
+import { PROGRAM, scratch } from '../support/mounting.js'
+import { lacks, run, succeed } from '../support/tools.js'
 import { complains, oneLine } from './support/complaint.js'
 
 const exists = (path: string) =>
@@ -166,6 +166,55 @@ test('two images do not get the same data file, but with --force', async t => {
     await create('e.fvd', 'disk.qed,data_file_fmt=qed'),
     `is the data file of ${work.join('d.fvd')}`,
   )
+})
+
+test('what is no regular file is told at once to be no target, and a raw image to take no base', async t => {
+  const work = await scratch(t)
+  const fifo = work.join('fifo')
+  await succeed('mkfifo', fifo)
+  await symlink('circle', work.join('circle'))
+  await writeFile(work.join('a.raw'), Buffer.alloc(4096))
+  for (const [path, what] of [
+    [fifo, 'is a FIFO'],
+    [work.path, 'is a directory'],
+    ['/dev/null', 'is a character device'],
+    [work.join('circle'), 'is a symbolic link that leads nowhere'],
+  ] as const) {
+    const words = [`${path}: ${what}`, 'choose another name']
+    for (const force of [[], ['--force']]) {
+      complains(t, await work.rawmount('create', ...force, path, '1M'), ...words)
+      const source = work.join('a.raw')
+      complains(t, await work.rawmount('convert', ...force, '-f', 'raw', source, path), ...words)
+    }
+  }
+  complains(t, await work.rawmount('info', work.join('circle')), 'circle: goes round in symbolic links')
+  const data = await work.rawmount('create', '-f', 'fvd', '-o', 'data_file=circle', work.join('a.fvd'), '1M')
+  complains(t, data, "'circle' goes round in symbolic links")
+  complains(
+    t,
+    await work.rawmount('create', '-f', 'raw', '-b', 'a.raw', work.join('b.raw')),
+    'b.raw: a raw image cannot have a backing file',
+  )
+  t.deepEqual((await readdir(work.path)).sort(), ['a.raw', 'circle', 'fifo'])
+})
+
+test('a size that the file system does not take is told with what to do', async t => {
+  const work = await scratch(t)
+  const limited = (...args: string[]) =>
+    run('bash', ['-c', 'ulimit -f 1024; exec "$@"', 'sh', process.execPath, PROGRAM, ...args])
+  const path = work.join('a.raw')
+  complains(t, await limited('create', path, '10M'), `${path}: `, 'EFBIG', 'nothing was made', 'smaller size')
+  t.false(await exists(path))
+  await work.rawmounts('create', '-q', path, '1M')
+  const before = await readFile(path)
+  complains(
+    t,
+    await limited('resize', '-f', 'raw', path, '10M'),
+    `${path}: `,
+    'EFBIG',
+    'nothing of it is lost',
+  )
+  t.true(before.equals(await readFile(path)))
 })
 
 test('table_size=1 works, with a warning that QEMU will not open it', async t => {

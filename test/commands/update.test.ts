@@ -117,6 +117,7 @@ const MISTAKES: [string, string[], ...string[]][] = [
   ['a field given twice', ['copy_on_read=1', 'copy_on_read=0'], 'copy_on_read', 'twice'],
   ['an empty argument', [''], 'FIELD=VALUE must not be empty'],
   ['an unknown field', ['speed=1'], 'vm.fvd', 'speed'],
+  ['a size, which has a command', ['virtual_disk_size=30M'], 'rawmount resize'],
   ['a field that stays', ['chunk_size=4K'], 'chunk_size cannot be changed'],
   ['an impossible value', ['num_prefetch_slots=many'], 'num_prefetch_slots', '"many"'],
   ['a value with escape sequences', ['base_img=\x1b[31m\n'], 'backing file', 'does not exist'],

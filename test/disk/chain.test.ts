@@ -23,7 +23,10 @@ test(`a chain of ${DEPTH_LIMIT} images opens, one of ${DEPTH_LIMIT + 1} is refus
   const image = openImage(`/c/${DEPTH_LIMIT - 1}`, { host })
   t.is(image.chain.length, DEPTH_LIMIT)
   image.close()
-  t.throws(() => openImage(`/c/${DEPTH_LIMIT}`, { host }), { code: 'REFUSED', message: /the limit is 10/ })
+  t.throws(() => openImage(`/c/${DEPTH_LIMIT}`, { host }), {
+    code: 'REFUSED',
+    message: /the limit is 10; .*rawmount rebase/,
+  })
   t.deepEqual(host.leftOpen(), [])
 })
 
@@ -38,6 +41,13 @@ test('a chain that goes round in a circle is refused by name, also through anoth
   })
   t.throws(() => openImage('/c/b', { host }), { code: 'REFUSED', message: /circle/ })
   t.deepEqual(host.leftOpen(), [])
+})
+
+test('a circle of as many images as a chain may have is called a circle', t => {
+  const host = new SimulatedStorage()
+  for (let n = 0; n < DEPTH_LIMIT; n++)
+    makeQed(host, `/c/${n}`, { name: `${(n + 1) % DEPTH_LIMIT}`, format: null })
+  t.throws(() => openImage('/c/0', { host }), { code: 'REFUSED', message: /leads back to \/c\/0.*circle/ })
 })
 
 test('an image that is its own backing file is refused', t => {

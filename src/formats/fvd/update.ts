@@ -60,7 +60,7 @@ const FIXED: { readonly [Name in FieldName]?: string } = {
   version: 'says how the file is laid out',
   all_data_in_fvd_img:
     'says that the base is not needed any more; it is set when the last block was copied from there',
-  virtual_disk_size: 'has bitmap and table made for it; make a new image of that size',
+  virtual_disk_size: 'has bitmap and table made for it; change it with "rawmount resize"',
   base_img_size: 'has the bitmap made for it; make a new image on that base',
 }
 const LAID_OUT = 'says how the file was laid out when it was made; make a new image'

@@ -122,7 +122,11 @@ function checkFeatures(file: StorageFile, raw: RawHeader): void {
   }
   if (cryptMethod === Crypt.aes || cryptMethod === Crypt.luks) {
     const method = cryptMethod === Crypt.aes ? 'AES' : 'LUKS'
-    throw unsupported(file, `is encrypted (${method})`, 'qemu-img convert, which asks for its secret')
+    throw unsupported(
+      file,
+      `is encrypted (${method})`,
+      'qemu-img convert, giving the secret with --object secret and naming it in --image-opts',
+    )
   }
   if (cryptMethod !== Crypt.none) throw damaged(file, `crypt_method is ${cryptMethod}, which is none`)
   if (has(incompatible, Incompatible.externalData))

@@ -1,4 +1,3 @@
-import { ImageError } from '../../errors.js'
 import type { StorageFile } from '../../storage/storage-file.js'
 import type { CreateOptions, Format, Measured, OpenedImage } from '../format.js'
 import { RawDriver } from './driver.js'
@@ -20,10 +19,7 @@ export const raw = {
     return new RawDriver(file, description as number)
   },
 
-  create(file: StorageFile, { size, backing }: Pick<CreateOptions, 'size' | 'backing'>): void {
-    if (backing !== null) {
-      throw new ImageError('INVALID', `${file.path}: a raw image cannot have a backing file; use -f qed`)
-    }
+  create(file: StorageFile, { size }: Pick<CreateOptions, 'size'>): void {
     file.truncate(0)
     file.truncate(size)
   },

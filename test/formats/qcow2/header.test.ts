@@ -78,7 +78,7 @@ const MUTATIONS: [string, number, 4 | 8, [number | bigint, RegExp | null][]][] =
     4,
     [
       [1, /is encrypted \(AES\); convert it with qemu-img/],
-      [2, /is encrypted \(LUKS\)/],
+      [2, /is encrypted \(LUKS\); .*--object secret.*--image-opts/],
       [3, /crypt_method is 3/],
       [MAX_32, /crypt_method is 4294967295/],
     ],
