@@ -93,7 +93,7 @@ function sizeAfter(
   const refuse = (what: string) => new ImageError('INVALID', `${path}: ${what}`)
   if (!(after > 0)) {
     const taken = typeof size === 'number' ? '' : `the disk has ${before} bytes, and would have ${after}: `
-    throw refuse(`${taken}a disk has at least ${name === 'raw' ? 1 : 512} bytes; take a larger size`)
+    throw refuse(`${taken}a disk has at least ${name === 'raw' ? '1 byte' : '512 bytes'}; take a larger size`)
   }
   if (!Number.isSafeInteger(after)) throw refuse(`${after} bytes are more than 2^53; take a smaller size`)
   if (name !== 'raw' && after % 512 !== 0)

@@ -7,7 +7,7 @@ export const commit = command({
   summary: 'write what an image has into its backing file',
   description: [
     'Writes to the backing file of FILE all that FILE has of the disk, and then empties FILE, so that it goes on as an empty image on its base. The disk that both show together does not change, whenever it is interrupted: by Ctrl-C, a crash or a power cut. The same command goes on from there.',
-    'A base that is smaller than the disk of FILE is made as large first. Both must be closed. Other images on the same base, or with it as their data file, would show something else afterwards: when there are any beside it or beside FILE, it is refused; those in other directories are not looked for.',
+    'A base that is smaller than the disk of FILE is made as large first; what an FVD image has behind the old end of the base stays in it, too, and is not emptied. Both must be closed. Other images on the same base, or with it as their data file, would show something else afterwards: when there are any beside it or beside FILE, it is refused; those in other directories are not looked for.',
   ],
   operands: [{ name: 'FILE' }],
   options: {

@@ -8,7 +8,7 @@ export const map = command({
   summary: 'show where the parts of a disk lie',
   description: [
     'Lists the extents of the disk in FILE and its backing files. For people: those with data, as offset in the disk, length, offset in the file, file. With --output json: all of them, as `qemu-img map` does (depth: 0 is FILE itself, 1 its backing file, and so on).',
-    'With --svg or --html it draws a picture instead: the disk as a map of cells, coloured by what is data, zero, or in which backing file, and how much of the file is leaked. A picture of before is replaced; any other file is not.',
+    'With --svg or --html it draws a picture instead: the disk as a map of cells, coloured by what is data, zero, or in which backing file, and how much of the file is leaked. A picture of before is replaced; any other file is not; a FIFO is waited for, until somebody reads it.',
   ],
   operands: [{ name: 'FILE' }],
   options: {

@@ -17,7 +17,7 @@ export const rebase = command({
   name: 'rebase',
   summary: 'put an image on another backing file, or on none',
   description: [
-    "Makes BASE the backing file of FILE, and copies into FILE first what BASE has otherwise than the old one, so that the disk stays the same. With -b '' all is copied, and FILE needs no backing file any more. Interrupted at any time, FILE is as good as before, and the same command goes on from there.",
+    "Makes BASE the backing file of FILE, and copies into FILE first what BASE has otherwise than the old one, so that the disk stays the same. With -b '' all is copied, and FILE needs no backing file any more. An FVD image that needs none any more, or never had one, cannot be put on one. Interrupted at any time, FILE is as good as before, and the same command goes on from there.",
     'With -u nothing is copied or compared, only the name in the header changes: for a base that was moved or renamed. If the contents are not the same, the disk is destroyed.',
   ],
   operands: [{ name: 'FILE' }],

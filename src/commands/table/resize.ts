@@ -6,7 +6,7 @@ export const resize = command({
   name: 'resize',
   summary: 'make the disk of an image larger or smaller',
   description: [
-    'Gives the disk of FILE the size SIZE, or with +SIZE or -SIZE so much more or less than it has. SIZE is a number of bytes, a multiple of 512, with K, M, G or T behind it. What is new reads as zeros, whatever a base has there.',
+    'Gives the disk of FILE the size SIZE, or with +SIZE or -SIZE so much more or less than it has. SIZE is a number of bytes, with K, M, G or T behind it; but for a raw image, a multiple of 512. What is new reads as zeros, whatever a base has there.',
     'The partitions and file systems on the disk keep their sizes: make them smaller before the disk, and larger after it. A smaller disk takes --shrink, and that nothing but zeros is cut off; --force gives up data, too.',
     'An image in use is not changed. One that is the base of others must not become smaller than they need it. A crash leaves the old size or the new one, with all the data up to there.',
   ],
