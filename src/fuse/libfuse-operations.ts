@@ -32,6 +32,8 @@ export class LibfuseOperations {
   private readonly statistics = new FileSystemStatistics()
   private readonly files = new Map<number, OpenFile>()
   private lastFile = 0
+  /** Milliseconds since the epoch: of what was outdated last. */
+  private lastOutdated = 0
   /** libfuse does not tell the kernel's numbers of requests: these are counted. */
   private requests = 0
   private readonly failures = hasLog() ? new RequestFailures(tell) : null
@@ -69,8 +71,9 @@ export class LibfuseOperations {
       utimens: (path: string, atime: number, _mtime: number, done: Done) =>
         this.change(path, done, change => {
           // The package passes atime twice, in milliseconds; most programs set both to the same.
-          change.atime = change.mtime = Math.floor(atime / 1000)
-          change.atimeNanoseconds = change.mtimeNanoseconds = (atime % 1000) * 1_000_000
+          setModified(change, atime)
+          change.atime = change.mtime
+          change.atimeNanoseconds = change.mtimeNanoseconds
         }),
       read: (_path: string, fd: number, buffer: Buffer, length: number, offset: number, done: Done) =>
         this.read(fd, buffer, length, offset, done),
@@ -217,12 +220,25 @@ export class LibfuseOperations {
       const outdated = new Set(this.fs.takeOutdated(written).map(({ inode }) => inode))
       for (const inode of outdated) {
         const change = new AttributeChange()
-        change.mtime = 'now'
+        setModified(change, this.newTime(inode))
         this.fs.change(inode, change, this.attributes)
       }
     } finally {
       this.fs.droppedOutdated(written)
     }
+  }
+
+  /**
+   * A time that the file has not had: files change more often than once in a millisecond, which is all that the package
+   * hands on, and clocks are put back.
+   */
+  private newTime(inode: number): number {
+    const { attributes } = this
+    this.fs.attributes(inode, attributes)
+    const present = milliseconds(attributes.mtime, attributes.mtimeNanoseconds)
+    do this.lastOutdated = Math.max(Date.now(), this.lastOutdated + 1)
+    while (this.lastOutdated === present)
+    return this.lastOutdated
   }
 
   private release(fd: number): number {
@@ -254,6 +270,11 @@ function refuse(...parameters: unknown[]): void {
 /** The memory is libfuse's own, outside the heap: as good as any for system calls, until the request is answered. */
 function wrap(buffer: Buffer): IoBuffer {
   return new IoBuffer(buffer.buffer as ArrayBuffer)
+}
+
+function setModified(change: AttributeChange, time: number): void {
+  change.mtime = Math.floor(time / 1000)
+  change.mtimeNanoseconds = (time % 1000) * 1_000_000
 }
 
 function milliseconds(seconds: number, nanoseconds: number): number {

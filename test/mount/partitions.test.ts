@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
@@ -49,6 +50,18 @@ async function read(file: FileHandle, offset: number, length: number): Promise<B
 
 async function put1(file: FileHandle, offset: number, length: number, value: number): Promise<void> {
   await file.write(Buffer.alloc(length, value), 0, length, offset)
+}
+
+/** At once: a promise takes its time. */
+function firstByte(path: string, offset: number): number {
+  const fd = openSync(path, 'r')
+  try {
+    const buffer = Buffer.alloc(512)
+    readSync(fd, buffer, 0, buffer.length, offset)
+    return buffer[0]!
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** A loop device that goes by itself does so when the last who looks at it has gone. */
@@ -150,6 +163,19 @@ for (const transport of TRANSPORTS) {
       await put(mounted.disk, MiB + 9 * PAGE, Buffer.alloc(PAGE, value + 10))
       t.is((await readFile(part(mounted, 1)))[9 * PAGE], value + 10)
     }
+    await mounted.unmount()
+  })
+
+  test(`${transport}: a later open sees the last of several writes within a millisecond`, async t => {
+    if (lacks(t, ...NEEDS[transport], 'sfdisk')) return
+    const work = await scratch(t)
+    const mounted = await partitioned(work, TWO, '--transport', transport)
+    let old = 0
+    for (let value = 0; value < 400; value++) {
+      writeFileSync(part(mounted, 1), Buffer.alloc(512, value % 251), { flag: 'r+' })
+      if (firstByte(mounted.disk, MiB) !== value % 251) old++
+    }
+    t.is(old, 0)
     await mounted.unmount()
   })
 }
