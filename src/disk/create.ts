@@ -8,7 +8,7 @@ import { systemHost } from '../storage/system-host.js'
 import { DiskContents } from './base-contents.js'
 import { Chain } from './chain.js'
 import { createFile } from './create-file.js'
-import { DEPTH_LIMIT, OpenGate } from './gate.js'
+import { type BackingPolicy, DEPTH_LIMIT, OpenGate } from './gate.js'
 import { NewDataFile } from './new-data-file.js'
 import { formatOfNamed } from './probe.js'
 
@@ -22,6 +22,8 @@ export interface CreateImageOptions {
   options?: ReadonlyMap<string, string>
   /** Replaces an existing file, and what a data file has in it; default: refused. */
   overwrite?: boolean
+  /** Which names in the headers behind the backing file are followed; default: all. */
+  backingPolicy?: BackingPolicy
   /** The backing file is not opened, and may be missing; needs a size. */
   unsafeBacking?: boolean
   host?: StorageHost
@@ -36,6 +38,7 @@ export function createImage(path: string, settings: CreateImageOptions): number 
     backing = null,
     options = new Map<string, string>(),
     overwrite = false,
+    backingPolicy = 'follow',
     host = systemHost,
   } = settings
   const format = creatable(path, settings.format, options)
@@ -44,7 +47,7 @@ export function createImage(path: string, settings: CreateImageOptions): number 
   const existed = overwrite && exists(path, host)
   createFile(path, overwrite, host).close()
   // What the user names may be a device; the names in the headers behind it cannot do more than be looked at.
-  const gate = new OpenGate(host, 'follow', true)
+  const gate = new OpenGate(host, backingPolicy, true, path)
   const context = { host, gate, forceShare: false, metadataCache: METADATA_CACHE, allowStorageCommand: false }
   const base = new Chain(context, false, 1)
   const data = new NewDataFile(path, context, overwrite)

@@ -39,6 +39,8 @@ export class OpenGate {
     private readonly host: StorageHost,
     private readonly policy: BackingPolicy,
     private readonly allowDevices: boolean,
+    /** An image whose backing file the user named himself: that one link is no stranger's. */
+    private readonly overlay: string | null = null,
   ) {}
 
   /** The file that the user named: a regular file or, as the user can see what it is, a block device. */
@@ -67,14 +69,16 @@ export class OpenGate {
   }
 
   private follow(
-    { what, change }: Role,
+    role: Role,
     name: string,
     imagePath: string,
     writable: boolean,
     remaining: number,
   ): { file: StorageFile; path: string } {
+    const { what, change } = role
     const who = `${imagePath}: ${what} '${printable(name)}' `
-    if (this.policy === 'deny') {
+    const isAsked = role === BACKING_FILE && imagePath === this.overlay
+    if (this.policy === 'deny' && !isAsked) {
       throw new ImageError(
         'REFUSED',
         `${who}is not opened, as --backing=deny asks; allow it with --backing=follow`,
@@ -95,7 +99,7 @@ export class OpenGate {
       )
     }
     const facts = this.inspect(path, who)
-    if (facts.kind === 'other' || (facts.kind === 'block' && !this.allowDevices)) {
+    if (facts.kind === 'other' || (facts.kind === 'block' && !this.allowDevices && !isAsked)) {
       throw new ImageError(
         'REFUSED',
         `${who}is ${facts.description}, not a regular file; an image may not lead there${facts.kind === 'block' ? ' without --allow-devices' : ''}`,
@@ -111,7 +115,8 @@ export class OpenGate {
         `${who}would be image ${DEPTH_LIMIT + 1} of the chain, the limit is ${DEPTH_LIMIT}; shorten it with "rawmount rebase" of an image further down`,
       )
     }
-    if (this.policy === 'same-dir' && directory(path) !== directory(imageUrl ?? imagePath)) {
+    const mustBeBeside = this.policy === 'same-dir' && !isAsked
+    if (mustBeBeside && directory(path) !== directory(imageUrl ?? imagePath)) {
       throw new ImageError(
         'REFUSED',
         `${who}lies in another directory, as --backing=same-dir forbids; allow it with --backing=follow`,

@@ -20,6 +20,8 @@ export interface OpenImageOptions {
   backing?: BackingPolicy
   /** Lets headers lead to block devices. */
   allowDevices?: boolean
+  /** The image is an overlay that was put on its backing file just so: what `backing` says begins behind that. */
+  isOverlay?: boolean
   /** Opens without looking whether another program writes the image; what is read may then be inconsistent. */
   forceShare?: boolean
   /** Runs the shell command that an FVD header may name when the storage is full: a stranger's words. Default false. */
@@ -36,6 +38,7 @@ const DEFAULTS: Required<OpenImageOptions> = {
   metadataCache: 32 << 20,
   backing: 'follow',
   allowDevices: false,
+  isOverlay: false,
   forceShare: false,
   allowStorageCommand: false,
   copying: null,
@@ -84,7 +87,8 @@ export interface OpenImage {
 export function openImage(path: string, options: OpenImageOptions = {}): OpenImage {
   const settings = validate(options)
   const { host, writable, format } = settings
-  const gate = new OpenGate(host, settings.backing, settings.allowDevices)
+  const overlay = settings.isOverlay ? path : null
+  const gate = new OpenGate(host, settings.backing, settings.allowDevices, overlay)
   const chain = new Chain({ ...settings, gate }, writable)
   try {
     const file = gate.openNamed(path, writable)

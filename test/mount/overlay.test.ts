@@ -63,6 +63,57 @@ test('a temporary overlay takes writes, and is gone without a trace', async t =>
   await again.unmount()
 })
 
+test('--backing holds for what the image leads to, not for the overlay', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  for (const directory of ['images', 'overlays', 'elsewhere']) await work.directory(directory)
+  const base = await work.create('images/base.qed', '1M')
+  const near = await work.create('images/near.qed', '-b', base)
+  const far = await work.create('images/far.qed', '-b', await work.create('elsewhere/base.qed', '1M'))
+  const allowed = [
+    [base, 'deny'],
+    [base, 'same-dir'],
+    [near, 'same-dir'],
+  ] as const
+  for (const [image, policy] of allowed) {
+    for (const overlay of ['temp', work.join('overlays'), work.join('overlays')]) {
+      const mounted = await work.mount(image, '--overlay', overlay, '--backing', policy)
+      t.is((await readFile(mounted.disk)).length, MiB)
+      await mounted.unmount()
+    }
+  }
+  const made = await readdir(work.join('overlays'))
+  for (const [image, policy] of [
+    [near, 'deny'],
+    [far, 'same-dir'],
+  ] as const) {
+    for (const overlay of ['temp', work.join('fresh.qed')]) {
+      const outcome = await work.rawmount(
+        'mount',
+        '--overlay',
+        overlay,
+        '--backing',
+        policy,
+        image,
+        work.join('mnt'),
+      )
+      t.is(outcome.code, 1)
+      t.regex(outcome.stderr, new RegExp(`^rawmount: ${image}: backing file .* --backing=${policy} `))
+    }
+    await t.throwsAsync(access(work.join('fresh.qed')))
+  }
+  const outcome = await work.rawmount(
+    'mount',
+    '--overlay',
+    work.join('overlays'),
+    '--backing=deny',
+    near,
+    work.join('mnt'),
+  )
+  t.regex(outcome.stderr, new RegExp(`^rawmount: ${near}: backing file .* --backing=deny `))
+  t.deepEqual(await readdir(work.join('overlays')), made)
+})
+
 test('several images can have an overlay each, in a directory of them', async t => {
   if (lacks(t, ...NEEDS.kernel)) return
   const work = await scratch(t)

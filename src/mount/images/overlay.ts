@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createImage } from '../../disk/create.js'
-import { resolveBacking } from '../../disk/gate.js'
+import { type BackingPolicy, resolveBacking } from '../../disk/gate.js'
 import { inspectImage } from '../../disk/inspect.js'
 import { ImageError } from '../../errors.js'
 import { hideCredentials, isUrl } from '../../storage/http/url.js'
@@ -23,25 +23,30 @@ const TEMPORARY = '/var/tmp'
 
 /**
  * The overlay of an image: made on top of it when there is none yet, else the one that is there, which must have been made
- * on top of just this image. Throws ImageError.
+ * on top of just this image. `policy` holds for what the image leads to; the overlay leads to it because the user said so.
+ * Throws ImageError.
  */
-export function overlayOf(image: ImageRequest, { path, format }: OverlayRequest): Overlay {
-  if (path === null) return temporaryOverlay(image)
+export function overlayOf(
+  image: ImageRequest,
+  { path, format }: OverlayRequest,
+  policy: BackingPolicy,
+): Overlay {
+  if (path === null) return temporaryOverlay(image, policy)
   const file = isDirectory(path) ? join(path, `${image.name}.${format ?? 'qed'}`) : path
   if (existsSync(file)) {
     mustStandOn(file, image)
     return { path: file, opened: () => {}, failed: () => {} }
   }
-  make(file, format ?? (file.endsWith('.fvd') ? 'fvd' : 'qed'), image)
+  make(file, format ?? (file.endsWith('.fvd') ? 'fvd' : 'qed'), image, policy)
   return { path: file, opened: () => {}, failed: () => rmSync(file, { force: true }) }
 }
 
-function temporaryOverlay(image: ImageRequest): Overlay {
+function temporaryOverlay(image: ImageRequest, policy: BackingPolicy): Overlay {
   const directory = temporaryDirectory()
   const remove = () => rmSync(directory, { recursive: true, force: true })
   const path = join(directory, 'overlay.qed')
   try {
-    make(path, 'qed', image)
+    make(path, 'qed', image, policy)
   } catch (error) {
     remove()
     throw error
@@ -62,8 +67,13 @@ function temporaryDirectory(): string {
   }
 }
 
-function make(path: string, format: string, image: ImageRequest): void {
-  createImage(path, { format, size: null, backing: { name: image.path, format: formatOf(image) } })
+function make(path: string, format: string, image: ImageRequest, policy: BackingPolicy): void {
+  createImage(path, {
+    format,
+    size: null,
+    backing: { name: image.path, format: formatOf(image) },
+    backingPolicy: policy,
+  })
 }
 
 /** Noted in the overlay, so that nothing that is written later decides how the image is opened. */

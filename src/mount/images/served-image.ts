@@ -49,12 +49,13 @@ export class ServedImage {
   /** Throws ImageError, with nothing left open. */
   static open(request: ImageRequest, options: MountOptions): ServedImage {
     const { overlay } = options
-    const over = overlay === null ? null : overlayOf(request, overlay)
+    const over = overlay === null ? null : overlayOf(request, overlay, options.backing)
     const image = openOver(over, request, {
       writable: !request.readOnly,
       format: over === null ? request.format : null,
       metadataCache: options.metadataCache,
       backing: options.backing,
+      isOverlay: over !== null,
       allowDevices: options.allowDevices,
       allowStorageCommand: options.allowAddStorageCmd,
       copying: request.readOnly ? null : options.copying,
