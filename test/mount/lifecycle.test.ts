@@ -134,6 +134,23 @@ for (const transport of TRANSPORTS) {
     await mounted.unmount()
   })
 
+  test(`${transport}: where a mount hangs, the next one is refused, and waits for nobody`, async t => {
+    if (lacks(t, ...needs)) return
+    const work = await scratch(t)
+    const mounted = await work.mount(await work.create('disk.qed', '16M'), '--transport', transport)
+    const { pid } = await mounted.status()
+    process.kill(pid, 'SIGSTOP')
+    try {
+      const other = await work.create('other.qed', '16M')
+      const outcome = await work.rawmount('mount', '--transport', transport, other, mounted.mountpoint)
+      t.is(outcome.code, 1)
+      t.regex(outcome.stderr, /^rawmount: [^\n]+ is mounted here already: [^\n]+\n$/)
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    await mounted.unmount()
+  })
+
   test(`${transport}: after kill -9 of the daemon, the next mount takes the stale mount point over`, async t => {
     if (lacks(t, ...needs)) return
     const work = await scratch(t)

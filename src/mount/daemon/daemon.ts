@@ -2,7 +2,7 @@ import { ImageError } from '../../errors.js'
 import { MAX_WORKERS } from '../../fuse/channel.js'
 import { createCounters } from '../../fuse/counters.js'
 import type { CacheMode } from '../../fuse/handshake.js'
-import { checkMountpoint, cleanStale, type Mountpoint } from '../../fuse/mountpoint.js'
+import { checkMountpoint, type Mountpoint } from '../../fuse/mountpoint.js'
 import { errno } from '../../libc/errno.js'
 import { becomeIoFlusher } from '../../libc/process.js'
 import { TextSlots } from '../../shared/text-slots.js'
@@ -11,6 +11,7 @@ import { tracer } from '../../trace.js'
 import { chooseImages } from '../images/choose-images.js'
 import { ServedImages } from '../images/served-images.js'
 import type { MountOptions } from '../options.js'
+import { cleanStaleInTime } from '../outside/clean-stale.js'
 import { statusLines } from '../outside/status-lines.js'
 import { serveKernel } from '../serving/kernel-transport.js'
 import type { Transport } from '../serving/transport.js'
@@ -44,7 +45,7 @@ export async function startMount(
 ): Promise<RunningMount> {
   // Before the workers start, which inherit it.
   if (!becomeIoFlusher()) debug('not permitted to become an I/O flusher; going on without')
-  cleanStale(asked.mountpoint)
+  await cleanStaleInTime(asked.mountpoint)
   const mountpoint = checkMountpoint(asked.mountpoint, asked.nonempty)
   const choice = chooseImages(asked)
   const layout = layoutFor(mountpoint, choice.folders)
