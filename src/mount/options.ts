@@ -52,6 +52,8 @@ export interface MountOptions {
 export interface OverlayRequest {
   /** An absolute path; null for one that is gone after the unmount. */
   readonly path: string | null
-  /** Of an overlay that has to be made; null: by the name of the file, else QED. */
+  /** Null: of what is there; of one that has to be made by the name of the file, else QED. */
   readonly format: 'fvd' | 'qed' | null
+  /** An absolute path: the directory for what is gone after the unmount. */
+  readonly temporary: string
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { access, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'ava'
 import { NEEDS, PROGRAM, type Scratch, scratch } from '../support/mounting.js'
 import { lacks, run, succeed } from '../support/tools.js'
@@ -63,7 +64,8 @@ test('a temporary overlay takes writes, and is gone without a trace', async t =>
   await again.unmount()
 })
 
-test('--backing holds for what the image leads to, not for the overlay', async t => {
+/** Serial, as a test beside this one looks for temporary overlays that stay. */
+test.serial('--backing holds for what the image leads to, not for the overlay', async t => {
   if (lacks(t, ...NEEDS.kernel)) return
   const work = await scratch(t)
   for (const directory of ['images', 'overlays', 'elsewhere']) await work.directory(directory)
@@ -131,6 +133,57 @@ test('several images can have an overlay each, in a directory of them', async t 
   t.deepEqual([await fingerprint(base), await fingerprint(vm)], before)
 })
 
+test('an overlay in a directory is found whatever its format, and none begins beside it', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const image = await work.create('vm.qed', '16M')
+  const overlays = await work.directory('overlays')
+  const mounted = await work.mount(image, '--overlay', overlays, '--overlay-format', 'fvd')
+  await writeFile(mounted.disk, Buffer.alloc(4096, 9), { flag: 'r+' })
+  await mounted.unmount()
+  const again = await work.mount(image, '--overlay', overlays)
+  t.is((await readFile(again.disk))[0], 9)
+  await again.unmount()
+  const made = join(overlays, 'vm.fvd')
+  for (const overlay of [overlays, made]) {
+    t.like(
+      await work.rawmount(
+        'mount',
+        '--overlay',
+        overlay,
+        '--overlay-format',
+        'qed',
+        image,
+        mounted.mountpoint,
+      ),
+      {
+        code: 1,
+        stderr: `rawmount: ${made}: is an overlay in the format fvd, and --overlay-format asks for qed; leave that out, or name a file that does not exist yet\n`,
+      },
+    )
+  }
+  t.deepEqual(await readdir(overlays), ['vm.fvd'])
+  await work.create('overlays/vm.qed', '-b', image)
+  t.like(await work.rawmount('mount', '--overlay', overlays, image, mounted.mountpoint), {
+    code: 1,
+    stderr: `rawmount: ${made}: could be the overlay, and so could ${join(overlays, 'vm.qed')}; name one of them with --overlay, or move the other away\n`,
+  })
+})
+
+test('a temporary overlay is made in the directory that TMPDIR is to the command', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const image = await work.create('vm.qed', '16M')
+  const mnt = await work.directory('mnt')
+  await work.directory('temporary')
+  const ended = await run(process.execPath, [PROGRAM, 'mount', '--overlay', 'temp', image, mnt], {
+    cwd: work.path,
+    env: { TMPDIR: 'temporary' },
+  })
+  t.like(ended, { code: 0, stderr: '' })
+  await work.rawmounts('umount', mnt)
+})
+
 test('what cannot be an overlay of the image is refused in one line', async t => {
   if (lacks(t, ...NEEDS.kernel)) return
   const work = await scratch(t)
@@ -161,6 +214,18 @@ test('what cannot be an overlay of the image is refused in one line', async t =>
     other,
   )
   await t.throwsAsync(access(fresh))
+  const nowhere = work.join('nowhere')
+  await refused(
+    `${nowhere}/: no such directory; create it with mkdir, or name a file without the slash`,
+    '--overlay',
+    `${nowhere}/`,
+  )
+  await symlink('missing', nowhere)
+  await refused(
+    `${nowhere}: is a link that leads nowhere; remove it, or name another file`,
+    '--overlay',
+    nowhere,
+  )
   await refused("mount: option '--overlay-format' needs --overlay", '--overlay-format', 'qed')
   await refused(
     "mount: option '--overlay=temp' is for mounts that are written to, and -r is for those that are not: drop one of them",

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { CopyRequest } from '../../disk/copying.js'
+import { ImageError } from '../../errors.js'
 import type { MountFlag } from '../../fuse/kernel-mount.js'
 import type { MountOptions } from '../../mount/options.js'
 import { isUrl } from '../../storage/http/url.js'
@@ -66,8 +68,21 @@ function overlayFrom({ overlay, overlayFormat }: Values): MountOptions['overlay'
     if (overlayFormat !== null) throw usageError(mount, "option '--overlay-format' needs --overlay")
     return null
   }
-  return { path: overlay === 'temp' ? null : resolve(overlay), format: overlayFormat }
+  if (overlay.endsWith('/') && !existsSync(overlay)) {
+    throw new ImageError(
+      'NOT_FOUND',
+      `${overlay}: no such directory; create it with mkdir, or name a file without the slash`,
+    )
+  }
+  return {
+    path: overlay === 'temp' ? null : resolve(overlay),
+    format: overlayFormat,
+    temporary: resolve(process.env.TMPDIR || TEMPORARY),
+  }
 }
+
+/** Temporary overlays can become as large as their images: not in /tmp, which may be memory. */
+const TEMPORARY = '/var/tmp'
 
 /** What a mount that changes nothing cannot do. */
 function refuseCopying(values: Values): void {

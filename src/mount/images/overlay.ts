@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createImage } from '../../disk/create.js'
 import { type BackingPolicy, resolveBacking } from '../../disk/gate.js'
@@ -18,8 +18,7 @@ export interface Overlay {
   readonly failed: () => void
 }
 
-/** Temporary overlays can become as large as their images: not in /tmp, which may be memory. */
-const TEMPORARY = '/var/tmp'
+const OVERLAY_FORMATS = ['fvd', 'qed'] as const
 
 /**
  * The overlay of an image: made on top of it when there is none yet, else the one that is there, which must have been made
@@ -28,21 +27,35 @@ const TEMPORARY = '/var/tmp'
  */
 export function overlayOf(
   image: ImageRequest,
-  { path, format }: OverlayRequest,
+  { path, format, temporary }: OverlayRequest,
   policy: BackingPolicy,
 ): Overlay {
-  if (path === null) return temporaryOverlay(image, policy)
-  const file = isDirectory(path) ? join(path, `${image.name}.${format ?? 'qed'}`) : path
-  if (existsSync(file)) {
-    mustStandOn(file, image)
+  if (path === null) return temporaryOverlay(image, temporary, policy)
+  const file = isDirectory(path) ? fileIn(path, image, format) : path
+  if (exists(file)) {
+    mustStandOn(file, image, format)
     return { path: file, opened: () => {}, failed: () => {} }
   }
   make(file, format ?? (file.endsWith('.fvd') ? 'fvd' : 'qed'), image, policy)
   return { path: file, opened: () => {}, failed: () => rmSync(file, { force: true }) }
 }
 
-function temporaryOverlay(image: ImageRequest, policy: BackingPolicy): Overlay {
-  const directory = temporaryDirectory()
+/** The one that is there, whatever its format: another beside it would begin without what is in it. */
+function fileIn(directory: string, image: ImageRequest, format: string | null): string {
+  const there = OVERLAY_FORMATS.map(ending => join(directory, `${image.name}.${ending}`)).filter(
+    file => exists(file) && identity(file) !== identity(image.path),
+  )
+  if (there.length > 1) {
+    throw new ImageError(
+      'INVALID',
+      `${there[0]}: could be the overlay, and so could ${there[1]}; name one of them with --overlay, or move the other away`,
+    )
+  }
+  return there[0] ?? join(directory, `${image.name}.${format ?? 'qed'}`)
+}
+
+function temporaryOverlay(image: ImageRequest, parent: string, policy: BackingPolicy): Overlay {
+  const directory = temporaryDirectory(parent)
   const remove = () => rmSync(directory, { recursive: true, force: true })
   const path = join(directory, 'overlay.qed')
   try {
@@ -54,8 +67,7 @@ function temporaryOverlay(image: ImageRequest, policy: BackingPolicy): Overlay {
   return { path, opened: remove, failed: remove }
 }
 
-function temporaryDirectory(): string {
-  const parent = process.env.TMPDIR || TEMPORARY
+function temporaryDirectory(parent: string): string {
   try {
     return mkdtempSync(join(parent, 'rawmount-overlay-'))
   } catch (cause) {
@@ -81,16 +93,22 @@ function formatOf({ path, format }: ImageRequest): string {
   return format ?? inspectImage(path, { forceShare: true }).format
 }
 
-function mustStandOn(overlay: string, image: ImageRequest): void {
+function mustStandOn(overlay: string, image: ImageRequest, asked: string | null): void {
   if (identity(overlay) === identity(image.path)) {
     throw new ImageError(
       'INVALID',
       `${overlay}: is the image itself, not an overlay on top of it; name a file that does not exist yet`,
     )
   }
-  const { backingName } = inspectImage(overlay, { forceShare: true })
+  const { backingName, format } = inspectImage(overlay, { forceShare: true })
   const base = backingName === null ? null : resolveBacking(backingName, overlay)
-  if (base !== null && identity(base) === identity(image.path)) return
+  if (base !== null && identity(base) === identity(image.path)) {
+    if (asked === null || asked === format) return
+    throw new ImageError(
+      'INVALID',
+      `${overlay}: is an overlay in the format ${format}, and --overlay-format asks for ${asked}; leave that out, or name a file that does not exist yet`,
+    )
+  }
   const has = backingName === null ? 'has no backing file' : `is on top of ${hideCredentials(backingName)}`
   throw new ImageError(
     'INVALID',
@@ -104,6 +122,22 @@ function identity(path: string): string {
     return systemHost.inspect(path).identity
   } catch {
     return path // it is missing, and the open will say so
+  }
+}
+
+/** A link that leads nowhere would be in the way of what is made. */
+function exists(path: string): boolean {
+  if (existsSync(path)) return true
+  if (!isLink(path)) return false
+  throw new ImageError('NOT_FOUND', `${path}: is a link that leads nowhere; remove it, or name another file`)
+}
+
+function isLink(path: string): boolean {
+  try {
+    readlinkSync(path)
+    return true
+  } catch {
+    return false
   }
 }
 
