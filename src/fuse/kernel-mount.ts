@@ -20,6 +20,7 @@ import { fusermountMount } from './fusermount.js'
 import { MAX_REQUEST } from './handshake.js'
 import { findMount } from './mount-table.js'
 import { MOUNT_SUBTYPE, MOUNT_TYPE } from './mountpoint.js'
+import { findOwnMount, isConnected } from './own-mount.js'
 import { FUSE_DEV_IOC_CLONE } from './protocol.js'
 import { detach } from './unmount.js'
 
@@ -135,6 +136,7 @@ function openDevice(flags: number): number {
 export class KernelMount {
   private readonly clones: number[] = []
   private readonly control: ConnectionControl
+  private isClosed = false
 
   constructor(
     /** What INIT is answered on, and what the mount lives by: closing the last descriptor ends it. */
@@ -172,17 +174,8 @@ export class KernelMount {
 
   /** See detach(). The sessions end once it has returned, or later when `lazy`. Nothing happens when it is gone. */
   unmount(lazy = false): void {
-    const entry = findMount(this.mountpoint)
-    if (entry === null) return
-    if (entry.type === MOUNT_TYPE && entry.minor === this.connection) {
-      detach(this.mountpoint, lazy)
-      return
-    }
-    throw new ImageError(
-      'MOUNT',
-      `${this.mountpoint}: ${entry.source} was mounted over it: unmount that first ('umount ${this.mountpoint}')`,
-      { errno: errno.EBUSY },
-    )
+    const place = findOwnMount(this.connection, this.mountpoint, !this.isClosed && isConnected(this.fd))
+    if (place !== null) detach(place, lazy)
   }
 
   /** See ConnectionControl. */
@@ -204,6 +197,7 @@ export class KernelMount {
   /** Closes all descriptors, once the sessions have ended. */
   close(): void {
     for (const fd of [...this.clones, this.fd]) closeSync(fd)
+    this.isClosed = true
     this.clones.length = 0
     this.control.close()
   }

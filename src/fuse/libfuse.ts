@@ -11,6 +11,7 @@ import { loadFuseNative } from './libfuse-load.js'
 import { LibfuseOperations } from './libfuse-operations.js'
 import { findMount } from './mount-table.js'
 import { MOUNT_SUBTYPE } from './mountpoint.js'
+import { findOwnMount, isConnected } from './own-mount.js'
 import { detach, detachWithProgram } from './unmount.js'
 
 /**
@@ -90,7 +91,10 @@ function findMounted(mountpoint: string, before: readonly number[]): LibfuseMoun
   return {
     connection: entry.minor,
     finished: untilClosed(fd).then(() => control.close()),
-    unmount: lazy => detachWithProgram(mountpoint, lazy),
+    async unmount(lazy) {
+      const place = findOwnMount(entry.minor, mountpoint, isDevice(fd) && isConnected(fd))
+      if (place !== null) await detachWithProgram(place, lazy)
+    },
     abort: () => control.abort(),
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { open, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -68,6 +68,51 @@ for (const transport of TRANSPORTS) {
       await again.unmount()
     })
   }
+
+  test(`${transport}: SIGTERM unmounts where a directory above the mount point was renamed`, async t => {
+    if (lacks(t, ...needs)) return
+    const work = await scratch(t)
+    const image = await work.create('disk.qed', '16M')
+    await work.directory('old')
+    const mounted = await work.mountAt('old/mnt', image, '--transport', transport)
+    const { pid } = await mounted.status()
+    await rename(work.join('old'), work.join('new'))
+    await writeFile(work.join('new/mnt/disk.raw'), Buffer.alloc(MiB, 8), { flag: 'r+' })
+    process.kill(pid, 'SIGTERM')
+    await until(async () => (await work.processes(0)).length === 0)
+    t.deepEqual(await mountpointsBelow(work.path), [])
+    t.false(await needsCheck(image))
+    const again = await work.mount(image)
+    t.is((await readFile(again.disk))[MiB - 1], 8)
+    await again.unmount()
+  })
+
+  test(`${transport}: under another mount SIGTERM leaves it mounted, and the next one ends it cleanly`, async t => {
+    if (lacks(t, ...needs)) return
+    const work = await scratch(t)
+    const image = await work.create('disk.qed', '16M')
+    const log = work.join('log')
+    const mounted = await work.mount(image, '--transport', transport, '--log-file', log)
+    const { pid } = await mounted.status()
+    await writeFile(mounted.disk, Buffer.alloc(MiB, 8), { flag: 'r+' })
+    await succeed('mount', '-t', 'tmpfs', 'cover', mounted.mountpoint)
+    process.kill(pid, 'SIGTERM')
+    await until(async () => (await readFile(log, 'utf8')).includes('was mounted over it'))
+    t.regex(
+      await readFile(log, 'utf8'),
+      /mnt: cover was mounted over it: unmount that first \('umount [^']+'\); it stays mounted, a further signal tries again\n/,
+    )
+    t.deepEqual((await mountpointsBelow(work.path)).length, 2)
+    await succeed('umount', mounted.mountpoint)
+    t.is((await readFile(mounted.disk))[MiB - 1], 8)
+    process.kill(pid, 'SIGTERM')
+    await until(async () => (await work.processes(0)).length === 0)
+    t.deepEqual(await mountpointsBelow(work.path), [])
+    t.false(await needsCheck(image))
+    const again = await work.mount(image)
+    t.is((await readFile(again.disk))[MiB - 1], 8)
+    await again.unmount()
+  })
 
   test(`${transport}: with -f it stays in front, and Ctrl-C ends it`, async t => {
     if (lacks(t, ...needs)) return

@@ -135,19 +135,24 @@ export function sourceOf({ images }: MountOptions): string {
 }
 
 function stopper(transport: Transport, report: (line: string) => void): () => void {
-  let asked = 0
+  let asked = false
+  let failed = false
   const stop = async (): Promise<void> => {
-    if (asked++ > 0) {
+    if (asked) {
       transport.abort()
       return
     }
+    asked = true
     try {
-      await transport.unmount(false)
+      await unmount(transport, report)
     } catch (error) {
-      report(
-        `${(error as Error).message}; it ends when the last user is gone, a second signal ends it at once`,
-      )
-      await transport.unmount(true)
+      debug('%O', error)
+      // What was in the way may be gone the next time; twice, and it is not.
+      const next = failed ? 'it is cut off' : 'it stays mounted, a further signal tries again'
+      report(`${(error as Error).message}; ${next}`)
+      if (failed) transport.abort()
+      asked = false
+      failed = true
     }
   }
   return () => {
@@ -155,5 +160,15 @@ function stopper(transport: Transport, report: (line: string) => void): () => vo
       debug('%O', error)
       report((error as Error).message)
     })
+  }
+}
+
+/** At once where nobody uses it, else out of sight, and when the last user is gone. */
+async function unmount(transport: Transport, report: (line: string) => void): Promise<void> {
+  try {
+    await transport.unmount(false)
+  } catch (error) {
+    await transport.unmount(true)
+    report(`${(error as Error).message}; it ends when the last user is gone, a second signal ends it at once`)
   }
 }
