@@ -66,10 +66,14 @@ const STEPS: readonly (readonly [RegExp, string])[] = [
   [/\/dev\/fuse: Permission denied/, "allow it with 'chmod 666 /dev/fuse', or mount as root"],
 ]
 
+/** What helps against what fusermount said, of either FUSE; null when that is not known. */
+export function nextStep(said: string): string | null {
+  return STEPS.find(([pattern]) => pattern.test(said))?.[1] ?? null
+}
+
 function refusal(mountpoint: string, output: string): ImageError {
-  const said = oneLine(output)
-  const step =
-    STEPS.find(([pattern]) => pattern.test(said))?.[1] ?? 'mount on a directory of your own, or as root'
+  const said = withoutNames(output)
+  const step = nextStep(said) ?? 'mount on a directory of your own, or as root'
   return new ImageError(
     'MOUNT',
     `${mountpoint}: fusermount3 refused: ${said || 'it gave no reason'}: ${step}`,
@@ -84,13 +88,14 @@ export function fusermountUnmount(mountpoint: string, lazy: boolean): string | n
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   if (child.error) throw child.error
-  return child.status === 0 ? null : oneLine(child.stderr.toString())
+  return child.status === 0 ? null : withoutNames(child.stderr.toString())
 }
 
-function oneLine(output: string): string {
+/** In one line, without the name of the program that each line begins with. */
+export function withoutNames(output: string): string {
   return output
     .trim()
     .split('\n')
-    .map(line => line.replace(/^\S*fusermount3?: */, ''))
+    .map(line => line.replace(/^\S*fuse(rmount3?)?: */, ''))
     .join('; ')
 }

@@ -1,11 +1,12 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ImageError } from '../errors.js'
+import { catchStderr } from '../libc/stderr.js'
 import { ConnectionControl } from './connection-control.js'
 import type { Counters } from './counters.js'
 import { outOfDescriptors } from './descriptors.js'
 import type { FileSystem } from './file-system.js'
-import { escapeOption } from './fusermount.js'
+import { escapeOption, nextStep, withoutNames } from './fusermount.js'
 import type { MountOptions } from './kernel-mount.js'
 import { loadFuseNative } from './libfuse-load.js'
 import { LibfuseOperations } from './libfuse-operations.js'
@@ -64,12 +65,16 @@ export async function serveLibfuse(fs: FileSystem, options: LibfuseOptions): Pro
     entryTimeout: '86400', // the tree is fixed
     attrTimeout: '0', // status files change their size
   })
-  await withoutTracing(
-    () =>
-      new Promise<void>((fulfil, reject) => {
-        fuse.mount(error => (error ? reject(refused(mountpoint, error)) : fulfil()))
-      }),
-  )
+  const endCatching = catchStderr()
+  let error: Error | null
+  let said = ''
+  try {
+    error = await withoutTracing(() => new Promise<Error | null>(resolve => fuse.mount(resolve)))
+  } finally {
+    said = endCatching()
+  }
+  if (error !== null) throw refused(mountpoint, said, error)
+  if (said !== '') process.stderr.write(said)
   let mount: LibfuseMount | null
   try {
     mount = findMounted(mountpoint, before)
@@ -99,11 +104,13 @@ function findMounted(mountpoint: string, before: readonly number[]): LibfuseMoun
   }
 }
 
-function refused(mountpoint: string, cause: Error): ImageError {
-  const step = 'see the line above, or use --transport kernel'
-  return new ImageError('MOUNT', `${mountpoint}: libfuse could not mount (${cause.message}): ${step}`, {
-    cause,
-  })
+/** libfuse tells its reasons on stderr only, which a daemon has none of. */
+function refused(mountpoint: string, output: string, cause: Error): ImageError {
+  const said = withoutNames(output) || cause.message
+  const exhausted = /Too many open files/.test(said) && outOfDescriptors(mountpoint, new Error('EMFILE'))
+  if (exhausted) return exhausted
+  const step = nextStep(said) ?? 'mount on a directory of your own, or use --transport kernel'
+  return new ImageError('MOUNT', `${mountpoint}: libfuse could not mount: ${said}: ${step}`, { cause })
 }
 
 /** The end of the name tells more than its beginning. */
@@ -118,11 +125,11 @@ function shorten(fsname: string): string {
 }
 
 /** A DEBUG variable with a star in it would have libfuse trace every request; it means this program's own tracing. */
-async function withoutTracing(action: () => Promise<void>): Promise<void> {
+async function withoutTracing<T>(action: () => Promise<T>): Promise<T> {
   const { DEBUG } = process.env
   delete process.env.DEBUG
   try {
-    await action()
+    return await action()
   } finally {
     if (DEBUG !== undefined) process.env.DEBUG = DEBUG
   }

@@ -253,6 +253,19 @@ test.serial('a user who may not open /dev/fuse is told so', async t => {
   )
 })
 
+test.serial('a user whom libfuse refuses is told why, though its own words go nowhere', async t => {
+  if (lacks(t, 'root', 'unshare', 'setpriv', 'fusermount', 'libfuse.so.2')) return
+  const script = `exec < /dev/null
+    ./node package/dist/bin/rawmount.js create -q -f qed disk.qed 1M
+    chmod 666 disk.qed
+    as_user ./node package/dist/bin/rawmount.js mount --transport libfuse disk.qed mnt 2>&1 || true`
+  const { stdout } = await inRoom(t, '600', script)
+  t.regex(
+    stdout,
+    /^rawmount: [^\n]*mnt: libfuse could not mount: .*\/dev\/fuse: Permission denied: allow it with 'chmod 666 \/dev\/fuse', or mount as root\n$/,
+  )
+})
+
 test.serial('without fusermount3 a user is told what to install', async t => {
   if (lacks(t, 'root', 'unshare', 'setpriv')) return
   const hide = 'touch empty; for f in /usr/bin/fusermount*; do mount --bind empty $f; done'
