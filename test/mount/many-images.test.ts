@@ -193,7 +193,30 @@ test('a directory without images, and two images of one name, are refused in one
     twice.stderr,
     `rawmount: ${work.join('other/a.fvd')}: would be shown as a, as would ${work.join('a.qed')}; mount them apart, or give one of them another name with a link\n`,
   )
+  const vms = await work.directory('vms')
+  for (const name of ['a.qed', 'a.raw']) await writeFile(join(vms, name), '')
+  t.is(
+    (await work.rawmount('mount', vms, mnt)).stderr,
+    `rawmount: ${join(vms, 'a.raw')}: would be shown as a, as would ${join(vms, 'a.qed')}; rename one of them, or name the images that you want instead of their directory\n`,
+  )
   t.deepEqual(await mountpointsBelow(work.path), [])
+})
+
+test('a directory without images among others is reported, and does not hinder them', async t => {
+  if (lacks(t, ...NEEDS.kernel)) return
+  const work = await scratch(t)
+  const [empty, mnt] = [await work.directory('empty'), await work.directory('mnt')]
+  const image = await work.create('a.qed', '1M')
+  for (const options of [[], ['-r'], ['--overlay', 'temp']]) {
+    const outcome = await work.rawmount('mount', ...options, empty, image, mnt)
+    t.is(outcome.code, 0)
+    t.regex(outcome.stderr, new RegExp(`^[^\n]*left out: ${empty}: a directory without images: [^\n]+\n$`))
+    t.deepEqual(await readdir(mnt), ['.rawmount', 'a'])
+    await work.rawmounts('umount', mnt)
+  }
+  const nothing = await work.rawmount('mount', empty, empty, mnt)
+  t.like(nothing, { code: 1 })
+  t.regex(nothing.stderr, /^rawmount: [^\n]*: a directory without images: [^\n]+\n$/)
 })
 
 test('an image that others stand on is read-only beside them, in whatever order they are named', async t => {

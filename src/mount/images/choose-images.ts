@@ -43,12 +43,12 @@ export function chooseImages({ images, format, readOnly, overlay }: Asked): Imag
       warnings: [],
     }
   }
-  const paths = images.flatMap(path => (isDirectory(path) ? imagesIn(path) : [path]))
-  const found = paths.map(path => ({ name: nameOf(path), path, format: formatFor(path, format), readOnly }))
-  refuseEqualNames(found)
-  if (overlay !== null) refuseSharedOverlay(overlay)
-  if (readOnly || overlay !== null) return { folders: true, images: found, warnings: [] }
   const warnings: string[] = []
+  const paths = namedAndContained(images, warnings)
+  const found = paths.map(path => ({ name: nameOf(path), path, format: formatFor(path, format), readOnly }))
+  refuseEqualNames(found, images)
+  if (overlay !== null) refuseSharedOverlay(overlay)
+  if (readOnly || overlay !== null) return { folders: true, images: found, warnings }
   const distinct = withoutTwins(found, warnings)
   const below = new Map<string, string>()
   for (const { path, format } of distinct)
@@ -60,6 +60,24 @@ export function chooseImages({ images, format, readOnly, overlay }: Asked): Imag
     return { ...image, readOnly: true }
   })
   return { folders: true, images: chosen, warnings }
+}
+
+/** A directory that gives no image does not hinder the others; where there are none, its ImageError is thrown. */
+function namedAndContained(named: readonly string[], warnings: string[]): string[] {
+  const failures: ImageError[] = []
+  const paths = named.flatMap(path => {
+    if (!isDirectory(path)) return [path]
+    try {
+      return imagesIn(path)
+    } catch (error) {
+      if (!(error instanceof ImageError)) throw error
+      failures.push(error)
+      return []
+    }
+  })
+  if (paths.length === 0) throw failures[0]!
+  warnings.push(...failures.map(({ message }) => `left out: ${message}`))
+  return paths
 }
 
 function refuseSharedOverlay({ path }: OverlayRequest): void {
@@ -105,14 +123,19 @@ function canNameFolder(name: string): boolean {
   return !['', '.', '..', STATUS_FOLDER].includes(name)
 }
 
-function refuseEqualNames(images: readonly ImageRequest[]): void {
+/** A link helps where images are named, not where they are found in a directory. */
+function refuseEqualNames(images: readonly ImageRequest[], named: readonly string[]): void {
   const known = new Map<string, string>()
   for (const { name, path } of images) {
     const other = known.get(name)
     if (other !== undefined) {
+      const step =
+        named.includes(path) && named.includes(other)
+          ? 'mount them apart, or give one of them another name with a link'
+          : 'rename one of them, or name the images that you want instead of their directory'
       throw new ImageError(
         'INVALID',
-        `${hideCredentials(path)}: would be shown as ${name}, as would ${hideCredentials(other)}; mount them apart, or give one of them another name with a link`,
+        `${hideCredentials(path)}: would be shown as ${name}, as would ${hideCredentials(other)}; ${step}`,
       )
     }
     if (!canNameFolder(name))
@@ -126,7 +149,7 @@ function refuseEqualNames(images: readonly ImageRequest[]): void {
 
 /** The files of a directory that have the magic of an image, or the ending of one. */
 function imagesIn(directory: string): string[] {
-  const paths = readdirSync(directory)
+  const paths = namesIn(directory)
     .sort()
     .map(name => join(directory, name))
     .filter(path => isRegular(path) && looksLikeImage(path))
@@ -135,6 +158,15 @@ function imagesIn(directory: string): string[] {
     'NOT_FOUND',
     `${directory}: a directory without images: none of its files is called ${EXTENSIONS.join(', ')}, or has the magic of one`,
   )
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new ImageError('IO', `${directory}: cannot be listed (${code}); name the images in it`, { cause })
+  }
 }
 
 function looksLikeImage(path: string): boolean {
