@@ -22,12 +22,17 @@ const TO_MOUNT: Advice = {
 const MOUNTED: Advice = { missing: 'does not exist: check the name', other: 'check the name' }
 
 /**
- * `path`, where something should be mounted, as it stands in the mount table: absolute, links resolved. Where that is so,
+ * `path`, where something should be mounted already, as it stands in the mount table: absolute, links resolved. Where that is so,
  * nothing is asked of that file system, so that a mount that hangs does not hang the caller. Throws an ImageError MOUNT
  * when there is no such path.
  */
 export function resolveMountpoint(path: string): string {
   return resolveOr(path, MOUNTED)
+}
+
+/** The same, of a path where something is to be mounted. */
+export function resolvePlaceToMount(path: string): string {
+  return resolveOr(path, TO_MOUNT)
 }
 
 function resolveOr(path: string, advice: Advice): string {
@@ -56,7 +61,7 @@ export interface Mountpoint {
  * `nonempty`), the mount point of something else. Clean a stale mount first.
  */
 export function checkMountpoint(path: string, nonempty = false): Mountpoint {
-  const mountpoint = resolveOr(path, TO_MOUNT)
+  const mountpoint = resolvePlaceToMount(path)
   const mounted = findMount(mountpoint)
   if (mounted !== null) {
     const how = mounted.type === MOUNT_TYPE ? `rawmount umount ${path}` : `umount ${path}`
@@ -113,7 +118,7 @@ export function isStale(mountpoint: string): boolean {
 
 /** Removes the stale mounts at `path`, one over the other if need be. Returns whether there was one. Throws as checkMountpoint(). */
 export function cleanStale(path: string): boolean {
-  const mountpoint = resolveOr(path, TO_MOUNT)
+  const mountpoint = resolvePlaceToMount(path)
   let found = false
   while (isStale(mountpoint)) {
     detach(mountpoint, true)
