@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ImageError } from '../../errors.js'
 import { createSessionWords } from '../../fuse/channel.js'
 import { outOfDescriptors } from '../../fuse/descriptors.js'
 import { handshake } from '../../fuse/handshake.js'
-import { mountKernel } from '../../fuse/kernel-mount.js'
+import { type KernelMount, mountKernel } from '../../fuse/kernel-mount.js'
+import { errno } from '../../libc/errno.js'
 import { tracer } from '../../trace.js'
 import type { MountOptions } from '../options.js'
 import { isReadOnly, type TreeDescription } from '../tree/mounted-tree.js'
@@ -66,17 +69,30 @@ export async function serveKernel(options: MountOptions, tree: TreeDescription):
       }),
     }
   } catch (error) {
-    // Each for itself: what made the mount fail, a lack of descriptors say, may make the abort fail as well.
-    attempt(() => mount.abort())
-    attempt(() => mount.unmount(true))
+    await undo(mount)
     throw outOfDescriptors(options.mountpoint, error) ?? error
   }
 }
 
-function attempt(action: () => void): void {
-  try {
-    action()
-  } catch (error) {
-    debug('after a mount that failed: %O', error)
+/** Milliseconds between two tries, and how many there are. */
+const PAUSE = 20
+const TRIES = 250
+
+/**
+ * What made the mount fail, a lack of descriptors say, may make its end fail as well; threads that end because of the abort
+ * give theirs back, but not at once.
+ */
+async function undo(mount: KernelMount): Promise<void> {
+  for (const step of [() => mount.abort(), () => mount.unmount(true)]) {
+    for (let tries = 1; ; tries++) {
+      try {
+        step()
+        break
+      } catch (error) {
+        debug('after a mount that failed: %O', error)
+        if (tries === TRIES || (error as ImageError).errno !== errno.EMFILE) break
+        await sleep(PAUSE)
+      }
+    }
   }
 }
