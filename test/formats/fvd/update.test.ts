@@ -125,7 +125,7 @@ const REFUSED: [string, Record<string, string>, RegExp][] = [
   ['version', { version: '2' }, /version cannot be changed/],
   ['the base declared not to be needed', { all_data_in_fvd_img: '1' }, /last block was copied/],
   ['the base declared to be needed', { all_data_in_fvd_img: '0' }, /cannot be changed/],
-  ['another size', { virtual_disk_size: '8M' }, /virtual_disk_size cannot be changed.*new image/],
+  ['another size', { virtual_disk_size: '8M' }, /virtual_disk_size cannot be changed.*rawmount resize/],
   ['another block size', { block_size: '512' }, /laid out.*new image/],
   ['another layout', { compact_image: 'off' }, /laid out/],
   ['a moved journal', { journal_offset: '0' }, /laid out/],
