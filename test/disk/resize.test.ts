@@ -43,6 +43,12 @@ for (const [name, spec] of GEOMETRIES) {
   })
 }
 
+test('QED tables between which a table has no room are moved, too, so that nothing is leaked', t => {
+  // Five tables of 16 clusters each in the last 49 of 106: found by chance, kept by its seed.
+  const [, spec] = GEOMETRIES.find(([name, { format }]) => format === 'qed' && name === 'a disk of 10 TiB')!
+  t.is(exercise(spec, 1886847250), null)
+})
+
 function exercise(spec: ImageSpec, seed: number): string | null {
   const random = new Random(seed)
   const storage = new SimulatedStorage()

@@ -56,42 +56,69 @@ class Gaps {
     this.first = Math.max(0, used.count - header.tableSize + 1)
   }
 
-  /** What can leaves places that tables will need, for behind the end of the file. Returns whether anything moved, as the others do. */
+  /**
+   * What can leaves places that tables will need, for behind the end of the file: data, and where the tables that stay leave
+   * too little between them, all tables. Returns whether anything moved, as the others do.
+   */
   makeRoom(): boolean {
-    const { end, geometry, used } = this
+    const { end, geometry } = this
     const { tableSize } = geometry
-    const fixed = new ClusterSet(used.size, this.file.path)
-    fixed.addRange(0, geometry.headerSize)
-    fixed.addRange(geometry.l1First, tableSize)
+    const fixed = this.fixedClusters()
+    const staying = this.fixedClusters()
+    let tables = 0
     let missing = 0
     this.walkTables((_view, _at, table) => {
+      tables++
       if (table + tableSize > end) missing++
-      else fixed.addRange(table, tableSize)
+      else staying.addRange(table, tableSize)
       return false
     })
-    for (let gap = this.gapOf(tableSize, 0); gap >= 0; gap = this.gapOf(tableSize, gap + tableSize)) missing--
-    const places: number[] = []
-    for (let place = end - tableSize; place >= 0 && places.length < missing; ) {
-      const met = fixed.nextPresent(place)
-      if (met >= place + tableSize) places.push(place)
-      place = Math.min(met, place) - tableSize
+    for (let gap = this.gapOf(tableSize, 0); gap >= 0; gap = this.gapOf(tableSize, gap + tableSize)) {
+      staying.addRange(gap, tableSize)
+      missing--
     }
+    if (missing <= 0) return false
+    const few = this.placesBeside(staying, missing)
+    const enough = few.length === missing ? few : this.placesBeside(fixed, tables)
+    const areAll = few.length < missing && enough.length === tables
+    const places = areAll ? enough : few
     if (places.length === 0) return false
-    this.first = places.at(-1)!
+    this.first = areAll ? 0 : places.at(-1)!
     const leaves = (cluster: number) => places.some(place => cluster >= place && cluster < place + tableSize)
-    let behind = used.size
+    let behind = this.used.size
     // What is not needed of it is cut off again.
     this.file.truncate((behind + (2 * places.length + 1) * tableSize) * geometry.clusterSize)
     this.moveDataWhere(leaves, () => behind++)
     // They lie behind the first place, and so each in the way of one or two.
     this.moveTablesWhere(
-      table => table + tableSize > end && (leaves(table) || leaves(table + tableSize - 1)),
+      table => areAll || (table + tableSize > end && (leaves(table) || leaves(table + tableSize - 1))),
       () => {
         behind += tableSize
         return behind - tableSize
       },
     )
     return true
+  }
+
+  /** What never moves. */
+  private fixedClusters(): ClusterSet {
+    const { headerSize, l1First, tableSize } = this.geometry
+    const fixed = new ClusterSet(this.used.size, this.file.path)
+    fixed.addRange(0, headerSize)
+    fixed.addRange(l1First, tableSize)
+    return fixed
+  }
+
+  /** Where up to `count` tables have room, the last first, when only `staying` is in their way. */
+  private placesBeside(staying: ClusterSet, count: number): number[] {
+    const { tableSize } = this.geometry
+    const places: number[] = []
+    for (let place = this.end - tableSize; place >= 0 && places.length < count; ) {
+      const met = staying.nextPresent(place)
+      if (met >= place + tableSize) places.push(place)
+      place = Math.min(met, place) - tableSize
+    }
+    return places
   }
 
   moveTables(): boolean {
