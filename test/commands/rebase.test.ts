@@ -34,23 +34,28 @@ const BASES = {
   none: ['-b', ''],
 }
 
+/** What BASES name. */
+async function makeAllBases(work: Scratch): Promise<void> {
+  await makeBases(work)
+  await copyFile(work.join('new.raw'), work.join('short.raw'))
+  await truncate(work.join('short.raw'), 2 * MIB + 512)
+  await succeed(
+    'qemu-img',
+    'convert',
+    '-f',
+    'raw',
+    '-O',
+    'qcow2',
+    work.join('new.raw'),
+    work.join('new.qcow2'),
+  )
+}
+
 for (const [name, args] of Object.entries(BASES)) {
   test(`a QED image on ${name} has the same contents for QEMU, which finds no errors`, async t => {
     if (lacks(t, ...QEMU)) return
     const work = await scratch(t)
-    await makeBases(work)
-    await copyFile(work.join('new.raw'), work.join('short.raw'))
-    await truncate(work.join('short.raw'), 2 * MIB + 512)
-    await succeed(
-      'qemu-img',
-      'convert',
-      '-f',
-      'raw',
-      '-O',
-      'qcow2',
-      work.join('new.raw'),
-      work.join('new.qcow2'),
-    )
+    await makeAllBases(work)
     const image = await createByQemu(work, 'vm.qed', '4M', '', ['-b', 'old.raw', '-F', 'raw'])
     await qemuIo(image, 'qed', 'write -P 1 100k 300k', 'write -z 3M 64k')
     await succeed('qemu-img', 'convert', '-O', 'raw', image, work.join('golden'))
@@ -65,19 +70,7 @@ for (const [name, args] of Object.entries(BASES)) {
   test(`an FVD image on ${name} has the same contents`, async t => {
     if (lacks(t, ...QEMU)) return
     const work = await scratch(t)
-    await makeBases(work)
-    await copyFile(work.join('new.raw'), work.join('short.raw'))
-    await truncate(work.join('short.raw'), 2 * MIB + 512)
-    await succeed(
-      'qemu-img',
-      'convert',
-      '-f',
-      'raw',
-      '-O',
-      'qcow2',
-      work.join('new.raw'),
-      work.join('new.qcow2'),
-    )
+    await makeAllBases(work)
     const image = await makeImage(work, 'fvd')
     const before = bytesByRawmount(image)
     await work.rawmounts('rebase', '-q', ...args, image)
